@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mesh
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// View is the part of a cluster that one decision needs, as plain values. A test writes one as a literal. Policies travel beside
+// it, compiled (mesh/policy), because they are compiled once per version and not once per request.
+type View struct {
+	Config Config
+	Cilium Cilium
+	// Namespaces holds the labels of each namespace that is concerned. A namespace that is not in it counts as one without labels.
+	Namespaces map[string]map[string]string
+	// Apps and Ingresses are the valid enrolments of the namespaces concerned.
+	Apps      []App
+	Ingresses []Ingress
+	// Services are the Services, enrolled or not, that the decision refers to by name or by selector.
+	Services []Service
+	// Routes tells which ingress companions route to which apps, from the routes as they are stored.
+	Routes []RouteTarget
+	// Grants are the ReferenceGrants of the namespaces concerned.
+	Grants []Grant
+	// CompanionServices are the Services that daprise made, by name, also those of an app that is leaving.
+	CompanionServices []Name
+}
+
+// Cilium is what is known of the Cilium that enforces policy, from its ConfigMap cilium-config.
+type Cilium struct {
+	// Version is "1.20.2" or empty where it could not be learned.
+	Version string
+	// Unmodelled names settings whose value makes verdicts differ from what mesh/policy models ("enable-policy=always").
+	Unmodelled []string
+}
+
+// Service is what decisions read of a Service.
+type Service struct {
+	Name     Name
+	Type     corev1.ServiceType
+	Selector map[string]string
+	Ports    []corev1.ServicePort
+}
+
+// RouteTarget says that a stored route sends traffic through an ingress companion to an app.
+type RouteTarget struct {
+	Route   Object
+	Ingress AppRef
+	App     AppRef
+}
+
+// Grant is one permission of a ReferenceGrant: routes of a kind and namespace may refer to Services of the grant's namespace.
+type Grant struct {
+	// Namespace holds the grant and the Services that may be referred to.
+	Namespace string
+	// FromKind and FromNamespace say whose routes: "HTTPRoute", "shop".
+	FromKind      string
+	FromNamespace string
+	// Service is the one Service that may be referred to, or empty for every Service of the namespace.
+	Service string
+}
+
+// App finds an enrolled app by namespace and app ID.
+func (v *View) App(ref AppRef) (App, bool) {
+	i := slices.IndexFunc(v.Apps, func(a App) bool { return a.AppRef == ref })
+	if i < 0 {
+		return App{}, false
+	}
+	return v.Apps[i], true
+}
+
+// AppOfService finds the enrolled app behind a Service.
+func (v *View) AppOfService(name Name) (App, bool) {
+	i := slices.IndexFunc(v.Apps, func(a App) bool { return a.Namespace == name.Namespace && a.Service == name.Name })
+	if i < 0 {
+		return App{}, false
+	}
+	return v.Apps[i], true
+}
+
+// Ingress finds an enrolled Gateway by its namespace and app ID.
+func (v *View) Ingress(ref AppRef) (Ingress, bool) {
+	i := slices.IndexFunc(v.Ingresses, func(g Ingress) bool { return g.AppRef == ref })
+	if i < 0 {
+		return Ingress{}, false
+	}
+	return v.Ingresses[i], true
+}
+
+// IngressOfGateway finds the ingress of a Gateway by the Gateway's name.
+func (v *View) IngressOfGateway(name Name) (Ingress, bool) {
+	i := slices.IndexFunc(v.Ingresses, func(g Ingress) bool { return g.Namespace == name.Namespace && g.Gateway == name.Name })
+	if i < 0 {
+		return Ingress{}, false
+	}
+	return v.Ingresses[i], true
+}
+
+// Service finds a Service of the View by name.
+func (v *View) Service(name Name) (Service, bool) {
+	i := slices.IndexFunc(v.Services, func(s Service) bool { return s.Name == name })
+	if i < 0 {
+		return Service{}, false
+	}
+	return v.Services[i], true
+}
+
+// IsCompanionService says whether a Service name belongs to a companion: one that exists, or one that an enrolled app or ingress
+// of the View will get.
+func (v *View) IsCompanionService(name Name) bool {
+	if slices.Contains(v.CompanionServices, name) {
+		return true
+	}
+	for _, g := range v.Ingresses {
+		if g.Namespace == name.Namespace && CompanionName(g.ID) == name.Name {
+			return true
+		}
+	}
+	for _, a := range v.Apps {
+		if a.Namespace == name.Namespace && (CompanionName(a.ID) == name.Name || APIServiceName(a.ID) == name.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Granted says whether a route of a kind and namespace may refer to a Service: in its own namespace always, elsewhere with a
+// ReferenceGrant (Gateway API, ReferenceGrant).
+func (v *View) Granted(fromKind, fromNamespace string, service Name) bool {
+	if fromNamespace == service.Namespace {
+		return true
+	}
+	return slices.ContainsFunc(v.Grants, func(g Grant) bool {
+		return g.Namespace == service.Namespace && g.FromKind == fromKind && g.FromNamespace == fromNamespace &&
+			(g.Service == "" || g.Service == service.Name)
+	})
+}

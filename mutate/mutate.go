@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mutate decides what admission changes on an object: the enrolment label, and a route's way through the companions. It is pure.
+package mutate
+
+import (
+	"gomodules.xyz/jsonpatch/v2"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// Result is what one mutation decides.
+type Result struct {
+	// Patch leads from the object as received to the object as admitted; empty if nothing changes.
+	Patch []jsonpatch.Operation
+	// Findings deny (then Patch is empty) or warn.
+	Findings []mesh.Finding
+}
+
+// Request is one object to mutate, as the API server sent it.
+type Request struct {
+	// Kind is Service, Deployment, Gateway, HTTPRoute or GRPCRoute.
+	Kind string
+	// Object is the new object's JSON; OldObject is empty for CREATE.
+	Object    []byte
+	OldObject []byte
+}
+
+// Enrolment mutates a Service, Deployment or Gateway: the label daprise.dev/app-id and, on a Deployment, Dapr's endpoints in its pod
+// template. An error means that the request could not be decoded or a bug; it is never a refusal.
+func Enrolment(req Request, view *mesh.View) (Result, error) { return Result{}, nil }
+
+// Route mutates an HTTPRoute or GRPCRoute.
+func Route(req Request, view *mesh.View) (Result, error) { return Result{}, nil }
