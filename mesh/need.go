@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mesh
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// InvokePath begins the path of Dapr's service invocation API: "/v1.0/invoke/<app-id>.<namespace>/method".
+const InvokePath = "/v1.0/invoke/"
+
+// HeaderAppID names the target app in the header form of Dapr's service invocation.
+const HeaderAppID = "dapr-app-id"
+
+// Need says what one decision has to know of the cluster, before anything was read. Whoever loads a View may load more than it asks
+// for and has to add what follows from what it finds (the ingresses of routes that target an app there, for example). Everything is
+// sorted and unique, so that equal needs compare equal.
+type Need struct {
+	// Namespaces are those whose labels, enrolments, policies, grants and route targets are read.
+	Namespaces []string
+	// AllNamespaces widens Namespaces to every namespace that holds an enrolment: a clusterwide policy may select any companion.
+	AllNamespaces bool
+	// Gateways and Services are referred to by name. They need not exist.
+	Gateways []Name
+	Services []Name
+}
+
+// Union is the Need of two decisions, or of an object and its older version. It does not modify its arguments.
+func (n Need) Union(other Need) Need {
+	return Need{
+		Namespaces:    append(slices.Clone(n.Namespaces), other.Namespaces...),
+		AllNamespaces: n.AllNamespaces || other.AllNamespaces,
+		Gateways:      append(slices.Clone(n.Gateways), other.Gateways...),
+		Services:      append(slices.Clone(n.Services), other.Services...),
+	}.tidy()
+}
+
+// NeedOfHTTPRoute is what deciding about an HTTPRoute needs: its namespace, its parents, its backends and mirrors, and, where it is
+// already rewritten, the apps that its rules and its record of originals name. The record is read for namespaces only and trusted for
+// nothing: what it makes us read decides nothing by itself.
+func NeedOfHTTPRoute(route *gatewayv1.HTTPRoute) Need {
+	n := needOfRouteMeta(route, route.Spec.ParentRefs)
+	for _, rule := range route.Spec.Rules {
+		n.addHTTPFilters(route.Namespace, rule.Filters)
+		for _, backend := range rule.BackendRefs {
+			n.addBackend(route.Namespace, backend.BackendObjectReference)
+			n.addHTTPFilters(route.Namespace, backend.Filters)
+		}
+	}
+	return n.tidy()
+}
+
+// NeedOfGRPCRoute is NeedOfHTTPRoute for a GRPCRoute.
+func NeedOfGRPCRoute(route *gatewayv1.GRPCRoute) Need {
+	n := needOfRouteMeta(route, route.Spec.ParentRefs)
+	for _, rule := range route.Spec.Rules {
+		n.addGRPCFilters(route.Namespace, rule.Filters)
+		for _, backend := range rule.BackendRefs {
+			n.addBackend(route.Namespace, backend.BackendObjectReference)
+			n.addGRPCFilters(route.Namespace, backend.Filters)
+		}
+	}
+	return n.tidy()
+}
+
+// NeedOfEnrolment is what deciding about a Service, Deployment or Gateway needs: its namespace and those of the callers it names.
+func NeedOfEnrolment(object metav1.Object) Need {
+	n := Need{Namespaces: []string{object.GetNamespace()}}
+	for caller := range strings.SplitSeq(object.GetAnnotations()[AnnotationCallers], ",") {
+		if _, namespace, ok := strings.Cut(strings.TrimSpace(caller), "."); ok {
+			n.addNamespace(namespace)
+		}
+	}
+	return n.tidy()
+}
+
+// NeedOfPolicy is what deciding about a network policy needs: its namespace, or every namespace for a clusterwide kind.
+func NeedOfPolicy(policy metav1.Object) Need {
+	if policy.GetNamespace() == "" {
+		return Need{AllNamespaces: true}
+	}
+	return Need{Namespaces: []string{policy.GetNamespace()}}
+}
+
+// NeedOfNamespace is what deciding about a change of a namespace's labels needs. Policies elsewhere and clusterwide ones select peers
+// by namespace labels, so the companions of every namespace may be concerned.
+func NeedOfNamespace(name string) Need {
+	return Need{Namespaces: []string{name}, AllNamespaces: true}
+}
+
+func needOfRouteMeta(route metav1.Object, parents []gatewayv1.ParentReference) Need {
+	n := Need{Namespaces: []string{route.GetNamespace()}}
+	for _, parent := range parents {
+		n.addParent(route.GetNamespace(), parent)
+	}
+	n.addRecord(route.GetAnnotations()[AnnotationOriginal])
+	return n
+}
+
+func (n *Need) addParent(routeNamespace string, ref gatewayv1.ParentReference) {
+	name := Name{Namespace: routeNamespace, Name: string(ref.Name)}
+	if ref.Namespace != nil {
+		name.Namespace = string(*ref.Namespace)
+	}
+	kind := "Gateway"
+	if ref.Kind != nil {
+		kind = string(*ref.Kind)
+	}
+	switch kind {
+	case "Gateway":
+		n.Gateways = append(n.Gateways, name)
+	case "Service":
+		n.Services = append(n.Services, name)
+	default:
+		return
+	}
+	n.addNamespace(name.Namespace)
+}
+
+func (n *Need) addBackend(routeNamespace string, ref gatewayv1.BackendObjectReference) {
+	if ref.Kind != nil && *ref.Kind != "Service" {
+		return
+	}
+	name := Name{Namespace: routeNamespace, Name: string(ref.Name)}
+	if ref.Namespace != nil {
+		name.Namespace = string(*ref.Namespace)
+	}
+	n.Services = append(n.Services, name)
+	n.addNamespace(name.Namespace)
+}
+
+func (n *Need) addHTTPFilters(routeNamespace string, filters []gatewayv1.HTTPRouteFilter) {
+	for _, filter := range filters {
+		if filter.RequestMirror != nil {
+			n.addBackend(routeNamespace, filter.RequestMirror.BackendRef)
+		}
+		if filter.URLRewrite != nil {
+			n.addRewrite(filter.URLRewrite)
+		}
+		n.addHeaders(filter.RequestHeaderModifier)
+	}
+}
+
+func (n *Need) addGRPCFilters(routeNamespace string, filters []gatewayv1.GRPCRouteFilter) {
+	for _, filter := range filters {
+		if filter.RequestMirror != nil {
+			n.addBackend(routeNamespace, filter.RequestMirror.BackendRef)
+		}
+		n.addHeaders(filter.RequestHeaderModifier)
+	}
+}
+
+func (n *Need) addRewrite(rewrite *gatewayv1.HTTPURLRewriteFilter) {
+	if rewrite.Path == nil {
+		return
+	}
+	for _, value := range []*string{rewrite.Path.ReplacePrefixMatch, rewrite.Path.ReplaceFullPath} {
+		if value == nil {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(*value, InvokePath); ok {
+			target, _, _ := strings.Cut(rest, "/")
+			n.addTarget(target)
+		}
+	}
+}
+
+func (n *Need) addHeaders(headers *gatewayv1.HTTPHeaderFilter) {
+	if headers == nil {
+		return
+	}
+	for _, header := range slices.Concat(headers.Set, headers.Add) {
+		if strings.EqualFold(string(header.Name), HeaderAppID) {
+			n.addTarget(header.Value)
+		}
+	}
+}
+
+// addTarget adds the namespace of Dapr's "app-id.namespace".
+func (n *Need) addTarget(target string) {
+	if _, namespace, ok := strings.Cut(target, "."); ok {
+		n.addNamespace(namespace)
+	}
+}
+
+// addRecord adds every namespace that the record of originals mentions, whatever its version: all values of keys "namespace".
+func (n *Need) addRecord(record string) {
+	if record == "" {
+		return
+	}
+	var value any
+	if err := json.Unmarshal([]byte(record), &value); err != nil {
+		return
+	}
+	n.addMentioned(value)
+}
+
+func (n *Need) addMentioned(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		if namespace, ok := value["namespace"].(string); ok {
+			n.addNamespace(namespace)
+		}
+		for _, inner := range value {
+			n.addMentioned(inner)
+		}
+	case []any:
+		for _, inner := range value {
+			n.addMentioned(inner)
+		}
+	}
+}
+
+func (n *Need) addNamespace(namespace string) {
+	if namespace != "" {
+		n.Namespaces = append(n.Namespaces, namespace)
+	}
+}
+
+func (n Need) tidy() Need {
+	slices.Sort(n.Namespaces)
+	n.Namespaces = slices.Compact(n.Namespaces)
+	n.Gateways = sortedNames(n.Gateways)
+	n.Services = sortedNames(n.Services)
+	return n
+}
+
+func sortedNames(names []Name) []Name {
+	slices.SortFunc(names, func(a, b Name) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return slices.Compact(names)
+}
