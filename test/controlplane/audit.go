@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 )
 
@@ -77,8 +78,11 @@ func readAuditEvents(lines *bufio.Reader) ([]AuditEvent, error) {
 	var events []AuditEvent
 	for {
 		line, err := lines.ReadBytes('\n')
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return events, nil
+		}
+		if err != nil {
+			return events, fmt.Errorf("read the audit log: %w", err)
 		}
 		var event AuditEvent
 		if err := json.Unmarshal(line, &event); err != nil {

@@ -21,8 +21,9 @@ const (
 	// startLimit is for a loaded machine; without load a start takes a tenth.
 	startLimit = 3 * time.Minute
 	poll       = 50 * time.Millisecond
-	// grace is how long a program may take to end by itself when its data is kept.
-	grace = 10 * time.Second
+	// grace is how long a program may take to end by itself where it matters. An
+	// API server with open watches would take much longer, to no use: its data is etcd's.
+	grace = 3 * time.Second
 )
 
 // ControlPlane is a running control plane. Its methods may be called from
@@ -108,7 +109,9 @@ func (cp *ControlPlane) prepare() error {
 	if cp.kube, err = kubernetes.NewForConfig(cp.admin); err != nil {
 		return err
 	}
-	if cp.dynamic, err = dynamic.NewForConfig(cp.admin); err != nil {
+	quiet := cp.AdminConfig()
+	quiet.WarningHandler = rest.NoWarnings{} // CRDs of others bring warnings that nobody here can act on
+	if cp.dynamic, err = dynamic.NewForConfig(quiet); err != nil {
 		return err
 	}
 	return cp.writeAuditPolicy()
