@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Files of the example, in the order in which a user applies them.
+const (
+	fileGateway  = "01-gateway.yaml"
+	fileApp      = "02-app.yaml"
+	fileSplit    = "03-split.yaml"
+	filePolicies = "04-policies.yaml"
+	fileRoute    = "05-route.yaml"
+)
+
+// bystanders are the objects that the mesh must give back as they were.
+func bystanders() [][2]string {
+	return [][2]string{
+		{"gateway", "default-gateway"},
+		{"service", "whoami"},
+		{"service", "whoami-v1"},
+		{"service", "whoami-v2"},
+		{"deployment", "whoami-v1"},
+		{"deployment", "whoami-v2"},
+		{"httproute", "whoami-route-service"},
+	}
+}
+
+func applyPlain(ctx context.Context, p *Player) error {
+	for _, file := range []string{fileGateway, fileApp, fileSplit} {
+		if err := p.apply(ctx, file); err != nil {
+			return err
+		}
+	}
+	p.before = map[string]string{}
+	for _, b := range bystanders() {
+		text, err := p.view(ctx, b[0], b[1])
+		if err != nil {
+			return err
+		}
+		if text == "" {
+			return fmt.Errorf("%s %s does not exist", b[0], b[1])
+		}
+		if strings.Contains(text, "daprise.dev/") {
+			return fmt.Errorf("%s %s carries a key of daprise before it was enrolled:\n%s", b[0], b[1], text)
+		}
+		p.before[b[0]+"/"+b[1]] = text
+	}
+	return p.noCompanions(ctx)
+}
+
+// noCompanions checks that no object of ours exists in the namespace.
+func (p *Player) noCompanions(ctx context.Context) error {
+	out, err := p.Cluster.Kubectl(ctx, "get", companionKinds, "-l", "app.kubernetes.io/managed-by=daprise", "-o", "name")
+	if err != nil {
+		return err
+	}
+	if found := strings.TrimSpace(out.Stdout); found != "" {
+		return fmt.Errorf("companions' objects exist:\n%s", found)
+	}
+	return nil
+}
+
+const companionKinds = "serviceaccounts,deployments,daemonsets,services,poddisruptionbudgets,configurations.dapr.io,ciliumnetworkpolicies"
+
+func annotate(ctx context.Context, p *Player) error {
+	if _, err := p.kubectl(ctx, "annotate", "gateway", "default-gateway", "daprise.dev/enabled=true"); err != nil {
+		return err
+	}
+	if _, err := p.kubectl(ctx, "annotate", "service", "whoami", "daprise.dev/enabled=true"); err != nil {
+		return err
+	}
+	for _, want := range []struct{ kind, name, id string }{{"gateway", "default-gateway", "ingress"}, {"service", "whoami", "whoami"}} {
+		after, err := p.view(ctx, want.kind, want.name)
+		if err != nil {
+			return err
+		}
+		p.Narrator.Compare("stored: "+want.kind+" "+want.name, p.before[want.kind+"/"+want.name], after)
+		if err := containsAll(after, []string{"daprise.dev/app-id: " + want.id}); err != nil {
+			return err
+		}
+	}
+	p.Narrator.Say("Admission wrote one label on each. That is all it ever writes on an enrolled object.")
+	return nil
+}
+
+func refuseOpenRoute(ctx context.Context, p *Player) error {
+	if err := p.eventually(ctx, "companions are held", func(ctx context.Context) error {
+		return p.condition(ctx, "service", "whoami", "Companion", "False", "Held")
+	}); err != nil {
+		return err
+	}
+	if _, err := p.kubectl(ctx, "get", "service", "whoami", "-o", conditionColumns); err != nil {
+		return err
+	}
+	for _, workload := range []string{"deployment/whoami-dapr", "daemonset/ingress-dapr"} {
+		kind, name, _ := strings.Cut(workload, "/")
+		if u, err := p.object(ctx, kind, name); err != nil || u != nil {
+			return fmt.Errorf("%s exists though the companion is held (%w)", workload, err)
+		}
+	}
+	return p.refused(ctx, []string{"HTTPRoute default/whoami-route refused", "[DPR101]", "kind: CiliumNetworkPolicy"},
+		"apply", "-f", p.file(fileRoute))
+}
+
+const conditionColumns = `jsonpath={range .status.conditions[*]}{.type}={.status} ({.reason}) {.message}{"\n"}{end}`
+
+// condition checks one condition of an object.
+func (p *Player) condition(ctx context.Context, kind, name, condition, status, reason string) error {
+	u, err := p.object(ctx, kind, name)
+	if err != nil {
+		return err
+	}
+	if u == nil {
+		return fmt.Errorf("%s %s does not exist", kind, name)
+	}
+	conditions, _, err := unstructured.NestedSlice(u.Object, "status", "conditions")
+	if err != nil {
+		return fmt.Errorf("conditions of %s %s: %w", kind, name, err)
+	}
+	for _, c := range conditions {
+		have, _ := c.(map[string]any)
+		if have["type"] == condition && have["status"] == status && have["reason"] == reason {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %s: condition %s is not %s (%s): %v", kind, name, condition, status, reason, conditions)
+}
