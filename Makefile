@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# No C compiler is needed, except by make race.
+export CGO_ENABLED := 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD := go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+LINT := .cache/tools/golangci-lint
+export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
+
+# Modules that have something to tidy: Go files or tools. hack/controlplane/crds only pins files.
+MODULES = $(shell find . -name go.mod -not -path './.cache/*' -not -path '*/testdata/*' -not -path '*/crds/*' -printf '%h\n' | sort)
+
+# Packages to test, for example: make test PKG=./mesh/...
+PKG ?= ./...
+
+.PHONY: help
+help: ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
+
+.PHONY: build
+build: ## build bin/daprise-webhook and bin/daprise
+	$(BUILD) -o bin/daprise-webhook ./cmd/daprise-webhook
+	if [ -d cmd/daprise ]; then $(BUILD) -o bin/daprise ./cmd/daprise; fi
+
+.PHONY: demo
+demo: ## play the scenario on a real control plane; KEEP=1 leaves it running
+	go run ./hack/demo $(if $(KEEP),-keep)
+
+.PHONY: test
+test: controlplane ## run all tests, those on a real control plane included
+	go test -json -timeout 45m $(PKG) | go run ./hack/testsum
+
+.PHONY: race
+race: ## run the tests outside of test/ under the race detector; needs a C compiler
+	@command -v "$$(go env CC)" >/dev/null || { echo "make race: the race detector needs a C compiler, and $$(go env CC) is not installed. On Debian: apt-get install gcc libc6-dev" >&2; exit 1; }
+	CGO_ENABLED=1 go test -race -json -timeout 20m $$(go list $(PKG) | grep -v /daprise/test/) | go run ./hack/testsum
+
+.PHONY: bench
+bench: ## measure the served admission
+	go run ./hack/bench
+
+.PHONY: verify
+verify: verify-format verify-vet verify-tidy verify-generated verify-lint ## check format, vet, tidy modules, generated files, lint
+
+.PHONY: verify-format
+verify-format:
+	@unformatted="$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)"; \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w is needed on:" >&2; echo "$$unformatted" >&2; exit 1; fi
+
+.PHONY: verify-vet
+verify-vet:
+	go vet ./...
+
+.PHONY: verify-tidy
+verify-tidy:
+	@failed=0; for dir in $(MODULES); do \
+		echo "go -C $$dir mod tidy -diff"; go -C $$dir mod tidy -diff || failed=1; \
+	done; exit $$failed
+
+# Compares the tree before and after, so that it also works on uncommitted work.
+.PHONY: verify-generated
+verify-generated:
+	@state() { git diff HEAD; git ls-files -o --exclude-standard -z | xargs -0r sha256sum; }; \
+	before="$$(state)"; $(MAKE) --no-print-directory generate; after="$$(state)"; \
+	if [ "$$before" != "$$after" ]; then \
+		echo "make generate changes files: run it and commit the result" >&2; \
+		diff <(echo "$$before") <(echo "$$after") >&2 || true; exit 1; \
+	fi
+
+.PHONY: verify-lint
+verify-lint: $(LINT)
+	$(LINT) run ./...
+
+$(LINT): hack/tools/go.mod hack/tools/go.sum
+	@echo "building golangci-lint: some four minutes, once"
+	cd hack/tools && go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: generate
+generate: ## write the generated files
+	if [ -d hack/gen ]; then go run ./hack/gen; fi
+
+.PHONY: controlplane
+controlplane: ## build the programs of the control plane (about ten minutes, once)
+	go run ./hack/up -build-only
+
+.PHONY: up
+up: ## start the control plane alone, until Ctrl-C
+	go run ./hack/up
+
+.PHONY: clean
+clean: ## remove what was built, the control plane too
+	if [ -e .cache/controlplane/up/pids ]; then go run ./hack/up -down; fi
+	if [ -e .cache/controlplane/demo/pids ]; then go run ./hack/up -down -dir .cache/controlplane/demo; fi
+	rm -rf bin .cache
