@@ -1,36 +1,133 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package policy says what Cilium's network policies mean for a flow: who may reach what, why, and what is missing. It is pure.
+//
+// Policies are compiled once per version (CompileCNP, CompileCCNP, CompileKNP) and combined in an immutable Set. A Set answers two
+// questions: Verdict, is this flow allowed, and Exposure, who can reach this endpoint. App and Ingress judge the coverage of a
+// companion from the two. The model is that of Cilium 1.20 (pkg/policy); hack/oracle compares it with Cilium's own engine.
 package policy
 
 import (
-	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"fmt"
 
 	"github.com/daprise/daprise/mesh"
 )
 
-// Policy is one policy object, compiled. Compile once per version (UID and resourceVersion) and reuse.
-type Policy struct{}
+// Kinds of policy objects.
+const (
+	KindCNP  = "CiliumNetworkPolicy"
+	KindCCNP = "CiliumClusterwideNetworkPolicy"
+	KindKNP  = "NetworkPolicy"
+)
 
-// CompileCNP compiles a CiliumNetworkPolicy. An invalid rule voids the whole object, as in Cilium: the Policy then allows and
-// denies nothing and says why (Void).
-func CompileCNP(cnp *ciliumv2.CiliumNetworkPolicy) *Policy { return nil }
+// Ref names a policy object.
+type Ref struct {
+	Kind string
+	// Namespace is empty for the clusterwide kind.
+	Namespace string
+	Name      string
+}
 
-// Set is the policies that a decision reads.
-type Set struct{}
+// String is "CiliumNetworkPolicy/default/x", clusterwide "CiliumClusterwideNetworkPolicy/x"; the zero Ref is empty.
+func (r Ref) String() string {
+	switch {
+	case r == Ref{}:
+		return ""
+	case r.Namespace == "":
+		return r.Kind + "/" + r.Name
+	default:
+		return r.Kind + "/" + r.Namespace + "/" + r.Name
+	}
+}
 
-// NewSet combines compiled policies. The order is irrelevant.
-func NewSet(policies ...*Policy) *Set { return &Set{} }
+// Object is the same name as findings carry it.
+func (r Ref) Object() mesh.Object {
+	version := "cilium.io/v2"
+	if r.Kind == KindKNP {
+		version = "networking.k8s.io/v1"
+	}
+	return mesh.Object{APIVersion: version, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+}
 
-// App judges the coverage of an app's companion in a View: flow F2 from each ingress companion that routes to it and from its
-// callers, and isolation. Findings carry the companion's namespaces in Namespaces and severity Deny, before modes apply.
-func App(view *mesh.View, set *Set, app mesh.App) []mesh.Finding { return nil }
+// Policy is one policy object, compiled. Compile once per version (UID and resourceVersion) and reuse: a Policy is immutable and
+// safe for concurrent use.
+type Policy struct {
+	ref   Ref
+	rules []*rule
+	void  string
+	// unsure names what decides whether Cilium accepts the object at all, and is not known here.
+	unsure  string
+	subject []selector
+	// single says that the object has a spec, which counts before its specs.
+	single bool
+}
 
-// Ingress judges the coverage of an ingress companion in a View: flow F1 and isolation.
-func Ingress(view *mesh.View, set *Set, ingress mesh.Ingress) []mesh.Finding { return nil }
+// Ref names the object that the policy was compiled from.
+func (p *Policy) Ref() Ref { return p.ref }
 
-// CoveringApp are the policies that daprise writes for an app's companion where policies are generated.
-func CoveringApp(view *mesh.View, app mesh.App) []*ciliumv2.CiliumNetworkPolicy { return nil }
+// Void says why the whole object has no effect in Cilium, if so: one invalid rule voids it.
+func (p *Policy) Void() (reason string, void bool) { return p.void, p.void != "" }
 
-// CoveringIngress are the policies that daprise writes for an ingress companion where policies are generated.
-func CoveringIngress(view *mesh.View, ingress mesh.Ingress) []*ciliumv2.CiliumNetworkPolicy { return nil }
+// specField is the path of a spec by its number.
+func (p *Policy) specField(n int) string {
+	switch {
+	case p.single && n == 0:
+		return "spec"
+	case p.single:
+		return fmt.Sprintf("specs[%d]", n-1)
+	default:
+		return fmt.Sprintf("specs[%d]", n)
+	}
+}
+
+// selects says whether any rule of the policy has the endpoint as its subject. A void policy still selects those that its
+// readable selectors name, so that a caller can tell whom its author meant.
+func (p *Policy) selects(e Endpoint) bool {
+	id := e.identity(DefaultCluster)
+	for _, s := range p.subject {
+		if s.matches(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// direction is the side at which a rule is enforced.
+type direction uint8
+
+const (
+	ingress direction = iota
+	egress
+)
+
+// rule is one element of a policy's ingress, ingressDeny, egress or egressDeny list.
+type rule struct {
+	policy  *Policy
+	subject selector
+	// node marks a rule with nodeSelector: it is enforced at hosts and nowhere else.
+	node      bool
+	direction direction
+	deny      bool
+	// defaultDeny says that the rule's mere presence closes its direction for its subjects.
+	defaultDeny bool
+	// peers are alternatives; anyPeer is every source or destination. With neither, the rule matches nothing.
+	peers   []peer
+	anyPeer bool
+	// ports are alternatives; anyPort is every port of every protocol.
+	ports   []port
+	anyPort bool
+	auth    authMode
+	// spec counts the policy's spec and specs from 0; field and index name the element: "ingressDeny", 2.
+	spec  int
+	path  string
+	index int
+}
+
+// authMode is what a rule asks of the traffic that it allows.
+type authMode uint8
+
+const (
+	authNone authMode = iota
+	authRequired
+	authAlwaysFail
+)

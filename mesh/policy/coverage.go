@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"slices"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// App judges the coverage of an app's companion in a View: flow F2 from each ingress companion that routes to it and from its
+// callers, and isolation. Findings carry the namespaces of the endpoints concerned in Namespaces and, but for hints, severity
+// Deny, before modes apply; their Object is the enrolled object. It is sorted and does not modify its arguments.
+func App(view *mesh.View, set *Set, app mesh.App) []mesh.Finding {
+	return coverage(view, set, ofApp(view, app))
+}
+
+// Ingress judges the coverage of an ingress companion in a View: flow F1 and isolation, on the same terms as App.
+func Ingress(view *mesh.View, set *Set, ingress mesh.Ingress) []mesh.Finding {
+	return coverage(view, set, ofIngress(view, ingress))
+}
+
+func coverage(view *mesh.View, set *Set, c *companion) []mesh.Finding {
+	j := judge{view: view, set: set, c: c}
+	findings := j.environment()
+	findings = append(findings, j.reachability()...)
+	findings = append(findings, j.isolation(nil)...)
+	if slices.ContainsFunc(findings, func(f mesh.Finding) bool { return f.Code != mesh.CodeCiliumSetting }) {
+		findings = append(findings, j.hints()...)
+	}
+	mesh.SortFindings(findings)
+	return findings
+}
+
+// judge judges one companion in one world.
+type judge struct {
+	view *mesh.View
+	set  *Set
+	c    *companion
+}
+
+// finding begins a finding about the companion.
+func (j *judge) finding(code mesh.Code, message string) mesh.Finding {
+	return mesh.Finding{
+		Code: code, Severity: mesh.Deny, Object: j.c.owner, Message: message, Namespaces: []string{j.c.ref.Namespace},
+	}
+}
+
+// Change is a world before and after one write.
+type Change struct {
+	Before, After *mesh.View
+	SetBefore     *Set
+	SetAfter      *Set
+}
+
+// LostByApp tells what a write takes from an app's companion. lost are the ways in that it opens: findings of isolation that hold
+// after it and did not before. cut are the flows that it stops: findings of reachability that are new. What was wrong before is not
+// the write's fault.
+func LostByApp(change Change, app mesh.App) (lost, cut []mesh.Finding) {
+	return change.lost(ofApp(change.Before, app), ofApp(change.After, app))
+}
+
+// LostByIngress tells what a write takes from an ingress companion, on the same terms as LostByApp.
+func LostByIngress(change Change, ingress mesh.Ingress) (lost, cut []mesh.Finding) {
+	return change.lost(ofIngress(change.Before, ingress), ofIngress(change.After, ingress))
+}
+
+func (ch Change) lost(before, after *companion) (lost, cut []mesh.Finding) {
+	was := judge{view: ch.Before, set: ch.SetBefore, c: before}
+	is := judge{view: ch.After, set: ch.SetAfter, c: after}
+	lost = is.isolation(&was)
+	known := was.reachability()
+	for _, f := range is.reachability() {
+		if !slices.ContainsFunc(known, func(k mesh.Finding) bool { return k.Witness != nil && f.Witness != nil && *k.Witness == *f.Witness }) {
+			cut = append(cut, f)
+		}
+	}
+	mesh.SortFindings(lost)
+	mesh.SortFindings(cut)
+	return lost, cut
+}

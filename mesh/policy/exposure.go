@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"net/netip"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Source is a set of sources that are allowed to reach an endpoint: an entity, or pods by their labels.
+type Source struct {
+	// Entity is one of the entities; then nothing else is set.
+	Entity string
+	// Namespace is that of the pods; NamespaceSelector names several instead.
+	Namespace         string
+	NamespaceSelector *metav1.LabelSelector
+	// Labels are those that all of the pods have, PodSelector says the same in its own words.
+	Labels      map[string]string
+	PodSelector *metav1.LabelSelector
+}
+
+// Exposure is who can reach an endpoint on one TCP port beside those who are allowed to.
+type Exposure struct {
+	// DefaultDeny says that the endpoint's ingress is certainly closed but for what rules allow.
+	DefaultDeny bool
+	// Leaks are the ways in for others, one for each rule; a single one without a rule where there is no default deny. Empty
+	// means: within the allowed set.
+	Leaks []Leak
+}
+
+// Leak is one way in.
+type Leak struct {
+	// Witness is a source outside the allowed set that gets in.
+	Witness Endpoint
+	// By is the rule that lets it in; zero where nothing closes the endpoint.
+	By Decision
+	// Unjudged names what cannot be judged and was therefore taken as open; empty where the witness certainly gets in.
+	Unjudged string
+}
+
+// Exposure says whether every source that Cilium lets reach the target's port is within the allowed set. It never says so when
+// some source outside could get in: pods of any labels in any namespace, the gateway, other nodes, the API server, the world.
+// The target's own node is not counted: Cilium always lets it in. namespaces holds the labels of the namespaces that are known; a
+// namespace that is not in it may have any.
+func (s *Set) Exposure(target Endpoint, port int32, allowed []Source, namespaces map[string]map[string]string) Exposure {
+	return newExposure(s, target, port, question{allowed: allowed, namespaces: namespaces}).answer()
+}
+
+// question is what an exposure is asked for: who is allowed, and what is known of namespaces.
+type question struct {
+	allowed    []Source
+	namespaces map[string]map[string]string
+	// earlier is another exposure of the same target: whoever got in then counts as allowed.
+	earlier *exposure
+}
+
+func newExposure(s *Set, target Endpoint, port int32, q question) *exposure {
+	x := &exposure{question: q, set: s, target: target, port: port}
+	x.sort(s.selecting(target, ingress))
+	return x
+}
+
+type exposure struct {
+	question
+	set    *Set
+	target Endpoint
+	port   int32
+	// allows, denies are the rules about the port. Denies that are not certain are left out, allows never.
+	allows, denies []*rule
+	closed         bool
+}
+
+func (x *exposure) sort(rules []*rule) {
+	flow := Flow{To: x.target, Port: x.port, Protocol: TCP}
+	for _, r := range rules {
+		certain := r.policy.unsure == ""
+		x.closed = x.closed || (r.defaultDeny && certain)
+		if _, ok := r.matchesPort(flow); !ok {
+			continue
+		}
+		if !r.deny {
+			x.allows = append(x.allows, r)
+		} else if certain {
+			x.denies = append(x.denies, r)
+		}
+	}
+}
+
+func (x *exposure) answer() Exposure {
+	out := Exposure{DefaultDeny: x.closed}
+	if !x.closed {
+		if leak, ok := x.leak(&rule{policy: &Policy{}, anyPeer: true}); ok {
+			leak.By = Decision{}
+			out.Leaks = []Leak{leak}
+		}
+		return out
+	}
+	for _, r := range x.allows {
+		if leak, ok := x.leak(r); ok {
+			out.Leaks = append(out.Leaks, leak)
+		}
+	}
+	return out
+}
+
+// leak looks for a source that the rule lets in and that is not allowed: first among pods, then the entities, then the world.
+func (x *exposure) leak(r *rule) (Leak, bool) {
+	by := r.decision("allowed by " + r.field())
+	if r.anyPeer {
+		if leak, ok := x.pods(selector{}); ok {
+			leak.By = by
+			return leak, true
+		}
+	}
+	for i := range r.peers {
+		p := &r.peers[i]
+		if p.unjudged != "" || p.block != nil {
+			continue
+		}
+		if leak, ok := x.pods(p.selector); ok {
+			leak.By, leak.Unjudged = by, r.policy.unsure
+			return leak, true
+		}
+	}
+	for _, e := range x.candidates() {
+		if matched, why := r.matches(e, e.identity(x.set.cluster)); matched != no && !x.isAllowed(e) && !x.denied(e) {
+			if matched == yes {
+				why = r.policy.unsure
+			}
+			return Leak{Witness: e, By: by, Unjudged: why}, true
+		}
+	}
+	return Leak{}, false
+}
+
+// pods looks for a pod that the selector lets in, that no deny keeps out and that is not allowed.
+func (x *exposure) pods(sel selector) (Leak, bool) {
+	q := pods{all: []selector{sel}, namespaces: x.namespaces, cluster: x.set.cluster}
+	for _, d := range x.denies {
+		if d.anyPeer {
+			return Leak{}, false
+		}
+		for i := range d.peers {
+			if d.peers[i].unjudged == "" && d.peers[i].block == nil {
+				q.none = append(q.none, d.peers[i].selector)
+			}
+		}
+	}
+	for _, a := range x.allowed {
+		if a.Entity == "" {
+			q.none = append(q.none, a.selector())
+		}
+	}
+	if x.earlier != nil {
+		q.none = append(q.none, x.earlier.podsLetIn()...)
+	}
+	pod, found, unknown := q.find()
+	if unknown {
+		return Leak{Unjudged: "too many alternatives"}, true
+	}
+	return Leak{Witness: pod}, found
+}
+
+// selector is the pods that the source stands for.
+func (a Source) selector() selector {
+	var s selector
+	if a.Namespace != "" {
+		s = append(s, equals(sourceK8s, keyNamespace, a.Namespace))
+	}
+	if a.NamespaceSelector != nil {
+		for _, r := range podSelector(a.NamespaceSelector) {
+			r.source, r.key = sourceK8s, keyNamespaceLabels+"."+r.key
+			s = append(s, r)
+		}
+	}
+	if a.PodSelector != nil {
+		s = append(s, podSelector(a.PodSelector)...)
+	}
+	for k, v := range a.Labels {
+		s = append(s, equals(sourceK8s, k, v))
+	}
+	s.sort()
+	return s
+}
+
+// podsLetIn are pods that certainly got in: none are told where denies took some of them out again.
+func (x *exposure) podsLetIn() []selector {
+	if len(x.denies) > 0 {
+		return nil
+	}
+	if !x.closed {
+		return []selector{{}}
+	}
+	var list []selector
+	for _, r := range x.allows {
+		if r.anyPeer {
+			return []selector{{}}
+		}
+		for _, p := range r.peers {
+			if p.unjudged == "" && p.block == nil {
+				list = append(list, p.selector)
+			}
+		}
+	}
+	return list
+}
+
+// letsIn says whether an endpoint other than a pod got in.
+func (x *exposure) letsIn(e Endpoint) bool {
+	id := e.identity(x.set.cluster)
+	return !x.denied(e) && (!x.closed || slices.ContainsFunc(x.allows, func(r *rule) bool {
+		matched, _ := r.matches(e, id)
+		return matched == yes
+	}))
+}
+
+func (x *exposure) isAllowed(e Endpoint) bool {
+	if x.earlier != nil && x.earlier.letsIn(e) {
+		return true
+	}
+	return slices.ContainsFunc(x.allowed, func(a Source) bool { return a.Entity != "" && a.Entity == e.Entity })
+}
+
+func (x *exposure) denied(e Endpoint) bool {
+	id := e.identity(x.set.cluster)
+	return slices.ContainsFunc(x.denies, func(d *rule) bool {
+		matched, _ := d.matches(e, id)
+		return matched == yes
+	})
+}
+
+// candidates are the sources that are not pods: every entity but the own node, and of the addresses outside the cluster one for each
+// stretch that no block of any rule divides.
+func (x *exposure) candidates() []Endpoint {
+	list := []Endpoint{
+		{Entity: EntityIngress}, {Entity: EntityWorld}, {Entity: EntityWorldIPv4}, {Entity: EntityWorldIPv6},
+		{Entity: EntityRemoteNode}, {Entity: EntityKubeAPIServer}, {Entity: EntityHealth}, {Entity: EntityInit}, {Entity: EntityUnmanaged},
+	}
+	// The lowest addresses begin the first stretch of each family.
+	addresses := []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
+	for _, r := range slices.Concat(x.allows, x.denies) {
+		for _, p := range r.peers {
+			if p.block == nil {
+				continue
+			}
+			for _, prefix := range append([]netip.Prefix{p.block.prefix}, p.block.except...) {
+				addresses = append(addresses, prefix.Addr())
+				if next := after(prefix); next.IsValid() {
+					addresses = append(addresses, next)
+				}
+			}
+		}
+	}
+	for _, a := range addresses {
+		list = append(list, Endpoint{Address: a}, Endpoint{Entity: EntityKubeAPIServer, Address: a})
+	}
+	return list
+}
+
+// after is the first address behind a block, invalid at the end of the address space.
+func after(p netip.Prefix) netip.Addr {
+	b := p.Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	last, _ := netip.AddrFromSlice(b)
+	return last.Next()
+}

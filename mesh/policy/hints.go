@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// hints explain findings: a policy that would have helped is void, or its selector misses the companion by a letter or two.
+func (j *judge) hints() []mesh.Finding {
+	var findings []mesh.Finding
+	for _, namespace := range []string{"", j.c.ref.Namespace} {
+		for _, p := range j.set.Policies(namespace) {
+			if f, ok := j.voided(p); ok {
+				findings = append(findings, f)
+			}
+			if f, ok := j.misspelt(p); ok {
+				findings = append(findings, f)
+			}
+		}
+	}
+	return findings
+}
+
+func (j *judge) voided(p *Policy) (mesh.Finding, bool) {
+	reason, void := p.Void()
+	if !void || !p.selects(j.c.endpoint) {
+		return mesh.Finding{}, false
+	}
+	f := j.finding(mesh.CodePolicyVoid, fmt.Sprintf("%s selects %s and has no effect: Cilium rejects it, since %s", p.ref.Object(), j.c, reason))
+	f.Severity, f.Fix = mesh.Warn, "Correct that rule: one invalid rule voids the whole object."
+	return f, true
+}
+
+// misspelt looks for a subject's app ID that no app or ingress of the View has, and the companion's almost is.
+func (j *judge) misspelt(p *Policy) (mesh.Finding, bool) {
+	for _, s := range p.subject {
+		for _, r := range s {
+			if (r.key != mesh.AnnotationAppID && r.key != mesh.LabelCompanion) || r.op != in {
+				continue
+			}
+			for _, value := range r.values {
+				if value == j.c.ref.ID || distance(value, j.c.ref.ID) > 2 || j.known(value) {
+					continue
+				}
+				f := j.finding(mesh.CodeSelectorTypo, fmt.Sprintf("%s selects %s=%s, which is no app ID here: %q is meant?", p.ref.Object(), r.key, value, j.c.ref.ID))
+				f.Severity, f.Fix = mesh.Warn, fmt.Sprintf("Write %s: %s in its endpointSelector.", r.key, j.c.ref.ID)
+				return f, true
+			}
+		}
+	}
+	return mesh.Finding{}, false
+}
+
+func (j *judge) known(id string) bool {
+	return slices.ContainsFunc(j.view.Apps, func(a mesh.App) bool { return a.ID == id }) ||
+		slices.ContainsFunc(j.view.Ingresses, func(g mesh.Ingress) bool { return g.ID == id })
+}
+
+// distance is the number of letters to insert, delete or replace (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for i := range row {
+		row[i] = i
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for k := 1; k <= len(b); k++ {
+			cost := diagonal
+			if a[i-1] != b[k-1] {
+				cost++
+			}
+			diagonal = row[k]
+			row[k] = min(cost, row[k]+1, row[k-1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/cilium/cilium/pkg/policy/api"
+)
+
+// peer is one alternative of a rule's from or to: a selector, a block of addresses, or something that cannot be judged from the
+// policies alone.
+type peer struct {
+	selector selector
+	block    *block
+	// unjudged names what cannot be judged statically: "toFQDNs". Such a peer may match what may names.
+	unjudged string
+	may      reach
+}
+
+// block is a CIDR without its exceptions.
+type block struct {
+	prefix netip.Prefix
+	except []netip.Prefix
+}
+
+// reach says which endpoints an unjudged peer may turn out to match.
+type reach uint8
+
+const (
+	reachWorld reach = iota
+	reachNodes
+	reachAnything
+)
+
+// answer is the three-valued result of matching.
+type answer uint8
+
+const (
+	no answer = iota
+	maybe
+	yes
+)
+
+// matches says whether the peer is the endpoint.
+func (p *peer) matches(e Endpoint, id identity) answer {
+	switch {
+	case p.unjudged != "":
+		if p.mayMatch(e) {
+			return maybe
+		}
+		return no
+	case p.block != nil:
+		return answerOf(p.block.matches(e))
+	default:
+		return answerOf(p.selector.matches(id))
+	}
+}
+
+func answerOf(b bool) answer {
+	if b {
+		return yes
+	}
+	return no
+}
+
+func (p *peer) mayMatch(e Endpoint) bool {
+	switch p.may {
+	case reachWorld:
+		return isWorld(e)
+	case reachNodes:
+		return e.Entity == EntityHost || e.Entity == EntityRemoteNode || e.Entity == EntityKubeAPIServer
+	default:
+		return true
+	}
+}
+
+func isWorld(e Endpoint) bool {
+	return e.Address.IsValid() || e.Entity == EntityWorld || e.Entity == EntityWorldIPv4 || e.Entity == EntityWorldIPv6
+}
+
+// matches says whether a source outside the cluster lies in the block. Sources inside never do: with the default
+// policy-cidr-match-mode Cilium applies blocks to neither pods nor nodes nor the gateway. A world entity without an address
+// stands for addresses that no policy names, which only a block of length 0 holds.
+func (b *block) matches(e Endpoint) bool {
+	switch {
+	case e.Address.IsValid():
+		return b.prefix.Contains(e.Address) && !slices.ContainsFunc(b.except, func(p netip.Prefix) bool { return p.Contains(e.Address) })
+	case b.prefix.Bits() > 0:
+		return false
+	case slices.ContainsFunc(b.except, func(p netip.Prefix) bool { return p.Bits() == 0 }):
+		return false
+	default:
+		return e.Entity == worldOf(b.prefix.Addr())
+	}
+}
+
+// entitySelectors lists the selectors of an entity (cilium pkg/policy/api EntitySelectorMapping, without the labels that Cilium
+// uses to aggregate its maps).
+func entitySelectors(e api.Entity) []selector {
+	switch e {
+	case api.EntityAll:
+		return []selector{{}}
+	case api.EntityNone:
+		return nil
+	case api.EntityWorld:
+		return []selector{reserved(EntityWorld), reserved(EntityWorldIPv4), reserved(EntityWorldIPv6)}
+	case api.EntityCluster:
+		return append(clusterSelectors(), selector{equals(sourceK8s, keyCluster, localCluster)})
+	case api.EntityClusterMesh:
+		return append(clusterSelectors(), selector{present(sourceAny, keyCluster)})
+	default:
+		return []selector{reserved(string(e))}
+	}
+}
+
+// clusterSelectors are the reserved identities inside a cluster, the gateway among them.
+func clusterSelectors() []selector {
+	var s []selector
+	for _, name := range []string{
+		EntityHost, EntityRemoteNode, EntityInit, EntityIngress, EntityHealth, EntityUnmanaged, EntityKubeAPIServer,
+	} {
+		s = append(s, reserved(name))
+	}
+	return s
+}
+
+func entityPeers(entities api.EntitySlice) []peer {
+	var peers []peer
+	for _, e := range entities {
+		for _, s := range entitySelectors(e) {
+			peers = append(peers, peer{selector: s})
+		}
+	}
+	return peers
+}
+
+// cidrPeers reads addresses and blocks; Sanitize has parsed them before.
+func cidrPeers(cidrs api.CIDRSlice, rules api.CIDRRuleSlice) []peer {
+	var peers []peer
+	for _, c := range cidrs {
+		if prefix, ok := prefixOf(string(c)); ok {
+			peers = append(peers, peer{block: &block{prefix: prefix}})
+		}
+	}
+	for _, r := range rules {
+		if r.CIDRGroupRef != "" || r.CIDRGroupSelector.LabelSelector != nil {
+			peers = append(peers, peer{unjudged: "cidrGroup", may: reachWorld})
+			continue
+		}
+		prefix, ok := prefixOf(string(r.Cidr))
+		if !ok {
+			continue
+		}
+		b := &block{prefix: prefix}
+		for _, e := range r.ExceptCIDRs {
+			if except, ok := prefixOf(string(e)); ok {
+				b.except = append(b.except, except)
+			}
+		}
+		peers = append(peers, peer{block: b})
+	}
+	return peers
+}
+
+func prefixOf(s string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Masked(), true
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, a.BitLen()), true
+}

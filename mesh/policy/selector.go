@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	slim_metav1 "github.com/cilium/cilium/pkg/k8s/slim/k8s/apis/meta/v1"
+)
+
+// Sources of labels (cilium pkg/labels): a selector's "any" matches a label of whatever source.
+const (
+	sourceAny       = "any"
+	sourceK8s       = "k8s"
+	sourceReserved  = "reserved"
+	sourceNode      = "node"
+	sourceCIDR      = "cidr"
+	sourceCIDRGroup = "cidrgroup"
+	sourceFQDN      = "fqdn"
+)
+
+// Keys of the labels that Cilium adds to the identity of a pod (cilium pkg/k8s/apis/cilium.io).
+const (
+	keyNamespace       = "io.kubernetes.pod.namespace"
+	keyNamespaceLabels = "io.cilium.k8s.namespace.labels"
+	keyCluster         = "io.cilium.k8s.policy.cluster"
+	keyServiceAccount  = "io.cilium.k8s.policy.serviceaccount"
+)
+
+// localCluster stands for this cluster's name, which is not known when a policy is compiled. No cluster can have this name.
+const localCluster = "\x00local"
+
+// DefaultCluster is Cilium's name of a cluster that was given none (cilium-config: cluster-name).
+const DefaultCluster = "default"
+
+type operator uint8
+
+const (
+	in operator = iota
+	notIn
+	exists
+	doesNotExist
+)
+
+// requirement is one condition of a selector on one label.
+type requirement struct {
+	source string
+	key    string
+	op     operator
+	values []string
+}
+
+// selector is a conjunction of requirements. The empty selector matches every identity.
+type selector []requirement
+
+// label is one label of an identity.
+type label struct {
+	source, key, value string
+}
+
+// identity is the labels by which Cilium knows an endpoint.
+type identity []label
+
+func (s selector) matches(id identity) bool {
+	for i := range s {
+		if !s[i].matches(id) {
+			return false
+		}
+	}
+	return true
+}
+
+// matches looks at the first label that has the key, as Cilium does (pkg/labels LabelArray.LookupLabel). An absent label satisfies
+// notIn.
+func (r *requirement) matches(id identity) bool {
+	found, listed := false, false
+	for i := range id {
+		l := &id[i]
+		if l.key != r.key || (r.source != sourceAny && r.source != l.source) {
+			continue
+		}
+		found = true
+		listed = listed || slices.Contains(r.values, l.value)
+		// A pod of this cluster has two labels for its cluster: its name, and localCluster.
+		if r.key != keyCluster {
+			break
+		}
+	}
+	switch r.op {
+	case in:
+		return listed
+	case notIn:
+		return !listed
+	case exists:
+		return found
+	default:
+		return !found
+	}
+}
+
+// negate is the requirement that holds exactly where r does not.
+func (r requirement) negate() requirement {
+	r.op = map[operator]operator{in: notIn, notIn: in, exists: doesNotExist, doesNotExist: exists}[r.op]
+	return r
+}
+
+// selectorOf reads a sanitized selector: its keys carry their source ("k8s:app").
+func selectorOf(ls *slim_metav1.LabelSelector) selector {
+	if ls == nil {
+		return nil
+	}
+	s := make(selector, 0, len(ls.MatchLabels)+len(ls.MatchExpressions))
+	for k, v := range ls.MatchLabels {
+		s = append(s, requirementOf(k, in, []string{v}))
+	}
+	for _, e := range ls.MatchExpressions {
+		op, known := operatorOf(e.Operator)
+		if known {
+			s = append(s, requirementOf(e.Key, op, slices.Clone(e.Values)))
+		}
+	}
+	s.sort()
+	return s
+}
+
+func operatorOf(op slim_metav1.LabelSelectorOperator) (operator, bool) {
+	switch op {
+	case slim_metav1.LabelSelectorOpIn:
+		return in, true
+	case slim_metav1.LabelSelectorOpNotIn:
+		return notIn, true
+	case slim_metav1.LabelSelectorOpExists:
+		return exists, true
+	case slim_metav1.LabelSelectorOpDoesNotExist:
+		return doesNotExist, true
+	default:
+		return 0, false
+	}
+}
+
+func requirementOf(key string, op operator, values []string) requirement {
+	source, name, found := strings.Cut(key, ":")
+	if !found {
+		source, name = sourceAny, key
+	}
+	return requirement{source: source, key: name, op: op, values: values}
+}
+
+func (s selector) sort() {
+	slices.SortFunc(s, func(a, b requirement) int {
+		return strings.Compare(a.key+"\x00"+a.source+"\x00"+strings.Join(a.values, "\x00"), b.key+"\x00"+b.source+"\x00"+strings.Join(b.values, "\x00"))
+	})
+}
+
+// hasKey says whether the selector names the key with source k8s or any.
+func (s selector) hasKey(key string) bool {
+	return slices.ContainsFunc(s, func(r requirement) bool {
+		return r.key == key && (r.source == sourceK8s || r.source == sourceAny)
+	})
+}
+
+// with returns the selector and one more requirement; s is not modified.
+func (s selector) with(r requirement) selector {
+	return append(slices.Clone(s), r)
+}
+
+func equals(source, key, value string) requirement {
+	return requirement{source: source, key: key, op: in, values: []string{value}}
+}
+
+func present(source, key string) requirement {
+	return requirement{source: source, key: key, op: exists}
+}
+
+func reserved(name string) selector {
+	return selector{equals(sourceReserved, name, "")}
+}

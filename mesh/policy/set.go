@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// Set is the policies that a decision reads. It is immutable and safe for concurrent use: With and Without return a new one.
+type Set struct {
+	// cluster is the name that Cilium knows this cluster by.
+	cluster string
+	// buckets holds the policies of each namespace, clusterwide ones under "".
+	buckets map[string]*bucket
+}
+
+// bucket indexes the policies of one namespace by what their subjects require, so that the cost of a question depends on the
+// policies that select the endpoint and not on all there are.
+type bucket struct {
+	policies map[Ref]*Policy
+	// byLabel holds rules under one label value that their subject requires; rest holds those that require none.
+	byLabel map[labelValue][]*rule
+	rest    []*rule
+}
+
+type labelValue struct{ key, value string }
+
+// NewSet combines compiled policies; nil ones are left out, and of two with one Ref the later counts. The order is otherwise
+// irrelevant.
+func NewSet(policies ...*Policy) *Set {
+	byNamespace := map[string]map[Ref]*Policy{}
+	for _, p := range policies {
+		if p == nil {
+			continue
+		}
+		if byNamespace[p.ref.Namespace] == nil {
+			byNamespace[p.ref.Namespace] = map[Ref]*Policy{}
+		}
+		byNamespace[p.ref.Namespace][p.ref] = p
+	}
+	s := &Set{cluster: DefaultCluster, buckets: make(map[string]*bucket, len(byNamespace))}
+	for namespace, policies := range byNamespace {
+		s.buckets[namespace] = newBucket(policies)
+	}
+	return s
+}
+
+// InCluster returns the Set for a cluster of another name than DefaultCluster (cilium-config: cluster-name).
+func (s *Set) InCluster(name string) *Set {
+	return &Set{cluster: cmp.Or(name, DefaultCluster), buckets: s.buckets}
+}
+
+// With returns a Set that has the policy too, in place of one with the same Ref.
+func (s *Set) With(p *Policy) *Set {
+	return s.replace(p.ref, p)
+}
+
+// Without returns a Set without the policy of that name; the same Set if it has none.
+func (s *Set) Without(ref Ref) *Set {
+	if _, ok := s.Policy(ref); !ok {
+		return s
+	}
+	return s.replace(ref, nil)
+}
+
+func (s *Set) replace(ref Ref, p *Policy) *Set {
+	policies := map[Ref]*Policy{}
+	if b := s.buckets[ref.Namespace]; b != nil {
+		policies = maps.Clone(b.policies)
+	}
+	delete(policies, ref)
+	if p != nil {
+		policies[ref] = p
+	}
+	buckets := maps.Clone(s.buckets)
+	if buckets == nil {
+		buckets = map[string]*bucket{}
+	}
+	buckets[ref.Namespace] = newBucket(policies)
+	return &Set{cluster: s.cluster, buckets: buckets}
+}
+
+// Policy finds a policy by name.
+func (s *Set) Policy(ref Ref) (*Policy, bool) {
+	b := s.buckets[ref.Namespace]
+	if b == nil {
+		return nil, false
+	}
+	p, ok := b.policies[ref]
+	return p, ok
+}
+
+// Policies are all policies of a namespace, or the clusterwide ones for "", sorted.
+func (s *Set) Policies(namespace string) []*Policy {
+	b := s.buckets[namespace]
+	if b == nil {
+		return nil
+	}
+	return slices.SortedFunc(maps.Values(b.policies), func(a, b *Policy) int { return compareRefs(a.ref, b.ref) })
+}
+
+func compareRefs(a, b Ref) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
+
+func newBucket(policies map[Ref]*Policy) *bucket {
+	b := &bucket{policies: policies, byLabel: map[labelValue][]*rule{}}
+	for _, p := range policies {
+		for _, r := range p.rules {
+			if key, ok := indexKey(r.subject); ok {
+				b.byLabel[key] = append(b.byLabel[key], r)
+			} else {
+				b.rest = append(b.rest, r)
+			}
+		}
+	}
+	return b
+}
+
+// indexKey is one label value without which an endpoint cannot be the subject.
+func indexKey(s selector) (labelValue, bool) {
+	for _, r := range s {
+		if r.op == in && len(r.values) == 1 && r.key != keyNamespace && r.key != keyCluster {
+			return labelValue{r.key, r.values[0]}, true
+		}
+	}
+	return labelValue{}, false
+}
+
+// selecting are the rules of one direction that have the endpoint as their subject, sorted by policy and place.
+func (s *Set) selecting(e Endpoint, d direction) []*rule {
+	id := e.identity(s.cluster)
+	isHost := e.Entity == EntityHost
+	var rules []*rule
+	consider := func(candidates []*rule) {
+		for _, r := range candidates {
+			if r.direction == d && r.node == isHost && r.subject.matches(id) {
+				rules = append(rules, r)
+			}
+		}
+	}
+	namespaces := []string{""}
+	if e.Namespace != "" {
+		namespaces = append(namespaces, e.Namespace)
+	}
+	for _, namespace := range namespaces {
+		b := s.buckets[namespace]
+		if b == nil {
+			continue
+		}
+		consider(b.rest)
+		for _, l := range id {
+			consider(b.byLabel[labelValue{l.key, l.value}])
+		}
+	}
+	slices.SortFunc(rules, compareRules)
+	return rules
+}
+
+func compareRules(a, b *rule) int {
+	return cmp.Or(compareRefs(a.policy.ref, b.policy.ref), cmp.Compare(a.spec, b.spec), cmp.Compare(a.path, b.path), cmp.Compare(a.index, b.index))
+}

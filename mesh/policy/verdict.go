@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Flow is one connection to judge.
+type Flow struct {
+	From Endpoint `json:"from"`
+	To   Endpoint `json:"to"`
+	// Port is the destination's: for ICMP, the type.
+	Port int32 `json:"port"`
+	// Protocol is TCP if empty.
+	Protocol Protocol `json:"protocol,omitempty"`
+}
+
+// Verdict says whether Cilium lets a flow through, in both directions of enforcement. A flow passes if both do.
+type Verdict struct {
+	Ingress   bool     `json:"ingress"`
+	Egress    bool     `json:"egress"`
+	IngressBy Decision `json:"ingressBy"`
+	EgressBy  Decision `json:"egressBy"`
+	// Unjudged names the rules that could change the verdict and cannot be judged from the policies alone. Where it is not
+	// empty, Ingress and Egress are what can be relied on: unjudged allows are absent, unjudged denies present.
+	Unjudged []string `json:"unjudged,omitempty"`
+}
+
+// Allowed says whether the flow passes.
+func (v Verdict) Allowed() bool { return v.Ingress && v.Egress }
+
+// Decision is the policy, spec and rule that decided one direction.
+type Decision struct {
+	// Policy is "Kind/namespace/name", or empty where no policy had a say.
+	Policy string `json:"policy"`
+	// Spec counts the object's spec and then its specs from 0, Rule the elements of the list that Why names.
+	Spec int    `json:"spec"`
+	Rule int    `json:"rule"`
+	Why  string `json:"why"`
+
+	// by is the rule; proxied, partial and auth are rules that allow and ask more of the traffic than its peer and port.
+	by, proxied, partial, auth *rule
+}
+
+// Verdict judges a flow.
+func (s *Set) Verdict(f Flow) Verdict {
+	f.Protocol = cmp.Or(Protocol(strings.ToUpper(string(f.Protocol))), TCP)
+	in := s.judge(ingress, f)
+	out := s.judge(egress, f)
+	v := Verdict{Ingress: in.allowed, IngressBy: in.by, Egress: out.allowed, EgressBy: out.by}
+	v.Unjudged = append(v.Unjudged, in.unjudged...)
+	v.Unjudged = append(v.Unjudged, out.unjudged...)
+	return v
+}
+
+// judgement is the outcome of one direction.
+type judgement struct {
+	// allowed is what can be relied on, open what may be the case: they differ where something cannot be judged.
+	allowed, open bool
+	by            Decision
+	openBy        *rule
+	unjudged      []string
+	// defaultDeny says whether the direction is certainly closed but for its allows.
+	defaultDeny bool
+}
+
+// judge decides one direction: a deny that matches wins, else an allow that matches, else the default (facts: section 4).
+func (s *Set) judge(d direction, f Flow) judgement {
+	subject, other := f.To, f.From
+	if d == egress {
+		subject, other = f.From, f.To
+	}
+	t := tally{flow: f, other: other, otherID: other.identity(s.cluster)}
+	for _, r := range s.selecting(subject, d) {
+		t.count(r)
+	}
+	if subject.Entity == EntityInit {
+		// An endpoint without labels yet is closed whatever the policies say (cilium pkg/policy repository.go).
+		t.closed[yes] = &rule{}
+	}
+	return t.judgement(d)
+}
+
+// tally collects what the rules for one subject say about one flow, each by how certain it is.
+type tally struct {
+	flow    Flow
+	other   Endpoint
+	otherID identity
+	closed  [yes + 1]*rule
+	denies  [yes + 1]*rule
+	allows  [yes + 1]*rule
+	any     bool
+	// plain is an allow that asks nothing of the traffic beyond peer and port.
+	plain               bool
+	proxied, part, auth *rule
+	unjudged            []string
+}
+
+func first(slot **rule, r *rule) {
+	if *slot == nil {
+		*slot = r
+	}
+}
+
+func (t *tally) count(r *rule) {
+	t.any = true
+	certain := yes
+	if r.policy.unsure != "" {
+		certain = maybe
+	}
+	if r.defaultDeny {
+		first(&t.closed[certain], r)
+	}
+	matched, why := r.matches(t.other, t.otherID)
+	if matched == no {
+		return
+	}
+	l7, ok := r.matchesPort(t.flow)
+	if !ok {
+		return
+	}
+	matched = min(matched, certain)
+	if matched == maybe {
+		t.unjudged = append(t.unjudged, fmt.Sprintf("%s: %s", r.place(), cmp.Or(why, r.policy.unsure)))
+	}
+	if r.deny {
+		first(&t.denies[matched], r)
+		return
+	}
+	first(&t.allows[matched], r)
+	t.demands(r, l7)
+}
+
+// demands notes what an allow asks beyond peer and port.
+func (t *tally) demands(r *rule, l7 layer7) {
+	if l7 != l7None {
+		first(&t.proxied, r)
+	}
+	if l7 == l7Part {
+		first(&t.part, r)
+	} else {
+		t.plain = true
+	}
+	if r.auth != authNone {
+		first(&t.auth, r)
+	}
+}
+
+// matches says whether the rule's peers include the other end, and what cannot be judged about it.
+func (r *rule) matches(e Endpoint, id identity) (answer, string) {
+	if r.anyPeer {
+		return yes, ""
+	}
+	best, why := no, ""
+	for i := range r.peers {
+		a := r.peers[i].matches(e, id)
+		if a == maybe {
+			why = r.peers[i].unjudged
+		}
+		best = max(best, a)
+	}
+	return best, why
+}
+
+// matchesPort says whether the rule is about the flow's destination port, and what it asks at layer 7: the most permissive of
+// its ports that match.
+func (r *rule) matchesPort(f Flow) (layer7, bool) {
+	if r.anyPort {
+		return l7None, true
+	}
+	found, l7 := false, l7Part
+	for _, p := range r.ports {
+		if p.matches(f.Protocol, f.Port, f.To.Ports) {
+			found, l7 = true, min(l7, p.l7)
+		}
+	}
+	return l7, found
+}
+
+// place is "CiliumNetworkPolicy/default/x spec.ingress[0]".
+func (r *rule) place() string {
+	return fmt.Sprintf("%s %s", r.policy.ref, r.field())
+}
+
+// field is the rule's path in its object: "spec.ingress[0]".
+func (r *rule) field() string {
+	if r.policy.ref.Kind == KindKNP {
+		return fmt.Sprintf("spec.%s[%d]", r.path, r.index)
+	}
+	return fmt.Sprintf("%s.%s[%d]", r.policy.specField(r.spec), r.path, r.index)
+}
+
+func (r *rule) decision(why string) Decision {
+	if r.policy == nil {
+		return Decision{Why: why}
+	}
+	return Decision{Policy: r.policy.ref.String(), Spec: r.spec, Rule: r.index, Why: why, by: r}
+}
+
+func (t *tally) judgement(d direction) judgement {
+	slices.Sort(t.unjudged)
+	j := judgement{unjudged: slices.Compact(t.unjudged), defaultDeny: t.closed[yes] != nil}
+	mayBeClosed := t.closed[yes] != nil || t.closed[maybe] != nil
+	// Cilium always lets the node reach its own pods, unless a rule denies that (cilium pkg/policy repository.go).
+	own := d == ingress && t.other.Entity == EntityHost
+	deny := t.denies[yes]
+	if deny == nil {
+		deny = t.denies[maybe]
+	}
+	switch {
+	case deny != nil:
+		j.by = deny.decision("denied by " + deny.field())
+	case t.allows[yes] != nil:
+		j.allowed, j.by = true, t.allows[yes].decision("allowed by "+t.allows[yes].field())
+	case own:
+		j.allowed, j.by = true, Decision{Why: "Cilium lets a node reach its own pods"}
+	case !mayBeClosed && t.any:
+		j.allowed, j.by = true, Decision{Why: "no policy that selects it enables default deny"}
+	case !mayBeClosed:
+		j.allowed, j.by = true, Decision{Why: "no policy selects it"}
+	default:
+		closer := t.closed[yes]
+		if closer == nil {
+			closer = t.closed[maybe]
+		}
+		j.by = closer.decision("default deny, and no rule allows it")
+	}
+	t.note(&j.by)
+	j.open = t.denies[yes] == nil && (t.allows[yes] != nil || t.allows[maybe] != nil || own || t.closed[yes] == nil)
+	j.openBy = t.allows[yes]
+	if j.openBy == nil {
+		j.openBy = t.allows[maybe]
+	}
+	return j
+}
+
+// note adds to an allowing decision what the rules ask of the traffic. Cilium merges rules for one port: a proxy that one rule asks
+// for sees the traffic that another would let pass, and lets pass what any of them would (pkg/policy mergePortProto).
+func (t *tally) note(d *Decision) {
+	if d.by == nil || d.by.deny || t.allows[yes] == nil && t.allows[maybe] == nil {
+		return
+	}
+	d.proxied, d.auth = t.proxied, t.auth
+	if !t.plain && t.part != nil {
+		d.partial = t.part
+		d.Why += ", for part of the requests alone"
+	}
+	if t.auth != nil {
+		d.Why += ", with authentication"
+	}
+}
