@@ -3,7 +3,6 @@
 package companion
 
 import (
-	"regexp"
 	"time"
 
 	"github.com/daprise/daprise/mesh"
@@ -77,8 +76,8 @@ func ourKeys() []Key {
 
 // mappedKeys are in the order in which their flags stand on daprd's command line.
 func mappedKeys() []Key {
-	audience := regexp.MustCompile(`^[A-Za-z0-9._~:/@-]{1,253}$`)
-	initEndpoint := regexp.MustCompile(`^(config|subscribe)$`)
+	audience := func(s string) bool { return s != "" && len(s) <= 253 && only(s, "-._~:/@") }
+	initEndpoint := func(s string) bool { return s == "config" || s == "subscribe" }
 	return []Key{
 		{Name: keyConfig, Use: Mapped, AppOnly: true, To: "the flag --config and the pod's annotation dapr.io/config", Value: objectName()},
 		{Name: "dapr.io/log-level", Use: Mapped, Flag: "--log-level", Value: oneOf("debug", "info", "warn", "error", "fatal")},

@@ -72,7 +72,7 @@ func (s settings) shutdownSeconds() int64 {
 	if err != nil {
 		block = 0 // cannot be: the key's grammar is a duration
 	}
-	return int64(block.Round(time.Second)/time.Second) + s.number(keyGracefulShutdown, gracefulShutdownSeconds) + exitSeconds
+	return int64((block+time.Second-1)/time.Second) + s.number(keyGracefulShutdown, gracefulShutdownSeconds) + exitSeconds
 }
 
 // probe holds the numbers of a probe, in seconds and counts.

@@ -4,7 +4,6 @@ package companion
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,12 +55,11 @@ func integer(low, high int64) Value {
 
 // quantity allows a Kubernetes quantity from low to high, both included ("32Ki", "500m").
 func quantity(low, high string) Value {
-	lowest, highest := resource.MustParse(low), resource.MustParse(high)
 	return Value{
 		Text: fmt.Sprintf("a quantity from %s to %s", low, high),
 		parse: func(value string, _ mesh.Config) (string, bool) {
 			q, err := resource.ParseQuantity(value)
-			if err != nil || q.Cmp(lowest) < 0 || q.Cmp(highest) > 0 {
+			if err != nil || q.Cmp(resource.MustParse(low)) < 0 || q.Cmp(resource.MustParse(high)) > 0 {
 				return "", false
 			}
 			return q.String(), true
@@ -112,24 +110,23 @@ func objectName() Value {
 
 // urlPath is an absolute path without query: it becomes one argument and one request line.
 func urlPath() Value {
-	pattern := regexp.MustCompile(`^/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]{0,1023}$`)
 	return Value{
 		Text: `an absolute URL path, "/healthz"`,
 		parse: func(value string, _ mesh.Config) (string, bool) {
-			return value, pattern.MatchString(value)
+			return value, strings.HasPrefix(value, "/") && len(value) <= 1024 && only(value, "-._~!$&'()*+,;=:@%/")
 		},
 	}
 }
 
 // list allows a comma separated list of elements.
-func list(what string, element *regexp.Regexp) Value {
+func list(what string, element func(string) bool) Value {
 	return Value{
 		Text: "a comma separated list of " + what,
 		parse: func(value string, _ mesh.Config) (string, bool) {
 			elements := strings.Split(value, ",")
 			for i, e := range elements {
 				elements[i] = strings.TrimSpace(e)
-				if !element.MatchString(elements[i]) {
+				if !element(elements[i]) {
 					return "", false
 				}
 			}
@@ -160,4 +157,12 @@ func listedEnv() Value {
 			return value, ok
 		},
 	}
+}
+
+// only says whether a text is of ASCII letters, digits and some other characters alone.
+func only(text, others string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		return !letter && (r < '0' || r > '9') && !strings.ContainsRune(others, r)
+	})
 }

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package companion
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// Content is a rendered object as it is applied: without status, without nulls, and without the empty structs that Go types write
+// out, so that server-side apply does not take over fields we say nothing about. It does not modify its argument.
+func Content(object runtime.Object) (*unstructured.Unstructured, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object.DeepCopyObject())
+	if err != nil {
+		return nil, fmt.Errorf("convert %T: %w", object, err)
+	}
+	delete(content, "status")
+	prune(content)
+	return &unstructured.Unstructured{Object: content}, nil
+}
+
+// prune removes nulls, and empty values of the fields that Go types cannot leave out.
+func prune(content map[string]any) {
+	for key, value := range content {
+		switch v := value.(type) {
+		case nil:
+			delete(content, key)
+		case map[string]any:
+			prune(v)
+			if len(v) == 0 && slices.Contains([]string{"resources", "strategy", "updateStrategy"}, key) {
+				delete(content, key)
+			}
+		case []any:
+			for _, element := range v {
+				if m, ok := element.(map[string]any); ok {
+					prune(m)
+				}
+			}
+		}
+	}
+}
+
+// UpToDate says whether a live object is what was rendered: each field of desired is in live with the same value, and live has no field
+// that daprise applied before and desired no longer has. What others add (defaults of the API server, entries of other field
+// managers, status) makes no difference. The second half needs live's managedFields and is skipped where there are none.
+//
+// It does not modify its arguments. An error means that one of them does not convert or that managedFields cannot be read.
+func UpToDate(desired, live runtime.Object) (bool, error) {
+	want, err := Content(desired)
+	if err != nil {
+		return false, err
+	}
+	have, err := Content(live)
+	if err != nil {
+		return false, err
+	}
+	if !contains(want.Object, have.Object, "") {
+		return false, nil
+	}
+	return keepsNothingElse(want, have)
+}
+
+// contains says whether have has all of want. name is the field that holds them.
+func contains(want, have any, name string) bool {
+	switch w := want.(type) {
+	case map[string]any:
+		h, ok := have.(map[string]any)
+		if !ok {
+			return false
+		}
+		for key, value := range w {
+			if !contains(value, h[key], key) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		h, ok := have.([]any)
+		return ok && containsList(w, h, name)
+	default:
+		return equalScalars(want, have)
+	}
+}
+
+// containsList compares lists that server-side apply merges by the keys of their elements, and all others as a whole.
+func containsList(want, have []any, name string) bool {
+	keys := mergeKeys(name)
+	if len(keys) == 0 {
+		return len(want) == len(have) && !slices.ContainsFunc(seq(len(want)), func(i int) bool {
+			return !contains(want[i], have[i], "")
+		})
+	}
+	for _, w := range want {
+		element, ok := w.(map[string]any)
+		if !ok {
+			return false
+		}
+		i := slices.IndexFunc(have, func(h any) bool { return sameKeys(element, h, keys) })
+		if i < 0 || !contains(element, have[i], "") {
+			return false
+		}
+	}
+	return true
+}
+
+// mergeKeys are the keys of the associative lists that companions' objects have (the API's x-kubernetes-list-map-keys).
+func mergeKeys(list string) []string {
+	switch list {
+	case "ownerReferences":
+		return []string{"uid"}
+	case "containers", "env", "volumes", "imagePullSecrets":
+		return []string{"name"}
+	case "volumeMounts":
+		return []string{"mountPath"}
+	case "ports":
+		// Of a Service and of a container: here, names are unique in both.
+		return []string{"name"}
+	case "topologySpreadConstraints":
+		return []string{"topologyKey", "whenUnsatisfiable"}
+	default:
+		return nil
+	}
+}
+
+func sameKeys(want map[string]any, have any, keys []string) bool {
+	h, ok := have.(map[string]any)
+	return ok && !slices.ContainsFunc(keys, func(key string) bool { return !equalScalars(want[key], h[key]) })
+}
+
+func equalScalars(a, b any) bool {
+	if x, ok := integer64(a); ok {
+		y, ok := integer64(b)
+		return ok && x == y
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// integer64 makes numbers comparable that came from JSON (float64) and from Go types (int64).
+func integer64(v any) (int64, bool) {
+	switch n := v.(type) {
+	case int64:
+		return n, true
+	case float64:
+		return int64(n), n == float64(int64(n))
+	default:
+		return 0, false
+	}
+}
+
+func seq(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = i
+	}
+	return s
+}
+
+// keepsNothingElse looks in live's managedFields for fields that daprise applied and want has no longer: applying would remove them.
+// Where others have managed the object and daprise has not, it was never applied, and is not up to date.
+func keepsNothingElse(want, live *unstructured.Unstructured) (bool, error) {
+	entries := live.GetManagedFields()
+	i := slices.IndexFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
+		return e.Manager == mesh.FieldManager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
+	})
+	switch {
+	case len(entries) == 0:
+		return true, nil
+	case i < 0 || entries[i].FieldsV1 == nil:
+		return false, nil
+	}
+	var owned map[string]any
+	if err := json.Unmarshal(entries[i].FieldsV1.GetRawBytes(), &owned); err != nil {
+		return false, fmt.Errorf("read managedFields of %s: %w", mesh.FieldManager, err)
+	}
+	return ownedExists(owned, want.Object), nil
+}
+
+// ownedExists says whether each owned path leads to something in value. Paths are FieldsV1's: "f:name" a field, `k:{"name":"x"}` the
+// element with these keys, "v:…" a member of a set, "." the thing itself (sigs.k8s.io/structured-merge-diff, fieldpath).
+func ownedExists(owned map[string]any, value any) bool {
+	for path, below := range owned {
+		next, found := step(path, value)
+		if !found {
+			return false
+		}
+		if deeper, ok := below.(map[string]any); ok && !ownedExists(deeper, next) {
+			return false
+		}
+	}
+	return true
+}
+
+func step(path string, value any) (any, bool) {
+	kind, rest, _ := strings.Cut(path, ":")
+	switch kind {
+	case "f":
+		fields, ok := value.(map[string]any)
+		next, found := fields[rest]
+		return next, ok && found
+	case "k":
+		var keys map[string]any
+		elements, ok := value.([]any)
+		if json.Unmarshal([]byte(rest), &keys) != nil || !ok {
+			return nil, false
+		}
+		i := slices.IndexFunc(elements, func(e any) bool { return contains(keys, e, "") })
+		if i < 0 {
+			return nil, false
+		}
+		return elements[i], true
+	case "v":
+		var member any
+		elements, ok := value.([]any)
+		if json.Unmarshal([]byte(rest), &member) != nil || !ok {
+			return nil, false
+		}
+		return nil, slices.ContainsFunc(elements, func(e any) bool { return equalScalars(e, member) })
+	default:
+		return value, true
+	}
+}
