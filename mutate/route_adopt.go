@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// adopt reads a rule that daprise did not make. A rule that names no companion is the user's as it is. One that goes through the
+// companion of a Gateway of this route, and says which app it invokes at which path, is read as the direct rule of that meaning: to
+// the app's own Service, and judged as such from there on. Any other rule that names a companion's Service is refused: it would be a
+// way around all that is checked on direct rules.
+func (m *mutation) adopt(r *rule, index int) (direct, error) {
+	d := direct{rule: r, from: index, to: index + 1}
+	service, field := m.namedCompanion(r)
+	if field == "" {
+		return d, nil
+	}
+	field = fmt.Sprintf("spec.rules[%d].%s", index, field)
+	if !strings.Contains(field, ".backendRefs[") {
+		d.deny = m.finding(mesh.CodeCompanionService, field,
+			fmt.Sprintf("the filter sends requests to Service %s, which belongs to a companion", service),
+			"Send them to a Service outside the mesh.")
+		return d, nil
+	}
+	t, app, problem := m.adoptable(r, service)
+	if problem != "" {
+		d.deny = m.finding(mesh.CodeCompanionService, field,
+			fmt.Sprintf("the rule names Service %s, which belongs to a companion, and %s", service, problem),
+			"Name the app's own Service in backendRefs: the way through its companion is written for you.")
+		return d, nil
+	}
+	if err := r.decodeTree(); err != nil {
+		return d, err
+	}
+	raw, err := encode(directTree(m.namespace, r, t, app))
+	if err != nil {
+		return d, err
+	}
+	d.rule, err = decodeRule(m.kind, raw)
+	return d, err
+}
+
+// namedCompanion finds the first place where a rule names a companion's Service. Backends come last, so that a rule whose only
+// fault is that it is an invocation is told from one that also mirrors to a companion.
+func (m *mutation) namedCompanion(r *rule) (mesh.Name, string) {
+	refs := filterRefs(r.Filters, "filters")
+	for i := range r.BackendRefs {
+		refs = append(refs, filterRefs(r.BackendRefs[i].Filters, fmt.Sprintf("backendRefs[%d].filters", i))...)
+	}
+	for _, ref := range refs {
+		if service, ok := mesh.BackendService(m.namespace, ref.ref); ok && m.view.IsCompanionService(service) {
+			return service, ref.field
+		}
+	}
+	for i := range r.BackendRefs {
+		service, ok := mesh.BackendService(m.namespace, r.BackendRefs[i].BackendObjectReference)
+		if ok && m.view.IsCompanionService(service) {
+			return service, fmt.Sprintf("backendRefs[%d]", i)
+		}
+	}
+	return mesh.Name{}, ""
+}
+
+// filterRef is a Service that a filter sends requests to.
+type filterRef struct {
+	ref   gatewayv1.BackendObjectReference
+	field string
+}
+
+func filterRefs(filters []gatewayv1.HTTPRouteFilter, field string) []filterRef {
+	var refs []filterRef
+	for i := range filters {
+		if mirror := filters[i].RequestMirror; mirror != nil {
+			refs = append(refs, filterRef{mirror.BackendRef, fmt.Sprintf("%s[%d].requestMirror.backendRef", field, i)})
+		}
+		if auth := filters[i].ExternalAuth; auth != nil {
+			refs = append(refs, filterRef{auth.BackendRef, fmt.Sprintf("%s[%d].externalAuth.backendRef", field, i)})
+		}
+	}
+	return refs
+}
+
+// adoptable checks a rule that names a companion's Service as a backend, and says what is wrong with it otherwise.
+func (m *mutation) adoptable(r *rule, service mesh.Name) (t target, app mesh.App, problem string) {
+	i := slices.IndexFunc(m.view.Ingresses, func(g mesh.Ingress) bool {
+		return g.Namespace == service.Namespace && mesh.CompanionName(g.ID) == service.Name
+	})
+	if i < 0 {
+		return t, app, "only the companions of Gateways take requests from routes"
+	}
+	gateway := mesh.Name{Namespace: m.view.Ingresses[i].Namespace, Name: m.view.Ingresses[i].Gateway}
+	if len(m.parents.Gateways) != 1 || m.parents.Gateways[0] != gateway || len(m.parents.Services) > 0 {
+		return t, app, fmt.Sprintf("the companion belongs to Gateway %s, which is not the one parent of this route", gateway)
+	}
+	t, ok := namedTarget(m.namespace, r)
+	if !ok {
+		return t, app, "it does not name one app in Dapr's form (/v1.0/invoke/<app-id>.<namespace>/method, or the header dapr-app-id)"
+	}
+	if t.port != m.companionPort() {
+		return t, app, fmt.Sprintf("its port is %d instead of %d", t.port, m.companionPort())
+	}
+	if app, ok = m.view.App(t.app); !ok {
+		return t, app, fmt.Sprintf("app %q, which it invokes, is not enrolled", t.app)
+	}
+	if t.form == mesh.InvokePrefix && !invokesPath(r) {
+		return t, app, "its match and its URLRewrite do not fit together: ReplacePrefixMatch needs one match of type PathPrefix"
+	}
+	return t, app, ""
+}
+
+// invokesPath says whether the matches of a rule in prefix form can be given back to a direct rule.
+func invokesPath(r *rule) bool {
+	path := userPath(r.Filters)
+	if path == nil || path.ReplacePrefixMatch == nil {
+		return path != nil
+	}
+	if len(r.Matches) != 1 {
+		return len(r.Matches) == 0
+	}
+	kind, _ := pathMatch(r.Matches[0].Path)
+	return kind == gatewayv1.PathMatchPathPrefix
+}
+
+// directTree is a rule through a companion as the user would have written it without the mesh.
+func directTree(namespace string, r *rule, t target, app mesh.App) map[string]any {
+	tree := maps.Clone(r.tree)
+	backends := companionBackends(namespace, list(r.tree["backendRefs"]), target{
+		companion: mesh.Name{Namespace: app.Namespace, Name: app.Service},
+		port:      app.Port,
+	})
+	tree["backendRefs"] = backends
+	filters := make([]any, 0, len(list(r.tree["filters"])))
+	for _, node := range list(r.tree["filters"]) {
+		filter := object(node)
+		switch filter["type"] {
+		case string(gatewayv1.HTTPRouteFilterURLRewrite):
+			if t.form == mesh.InvokePrefix {
+				filter = directRewrite(filter, r)
+			}
+		case string(gatewayv1.HTTPRouteFilterRequestHeaderModifier):
+			filter = directHeaders(filter)
+		}
+		if filter != nil {
+			filters = append(filters, filter)
+		}
+	}
+	tree["filters"] = filters
+	if len(filters) == 0 {
+		delete(tree, "filters")
+	}
+	return tree
+}
+
+// directRewrite is a URLRewrite without the invocation path: what the rule itself wants of the path, or nil.
+func directRewrite(filter map[string]any, r *rule) map[string]any {
+	rewrite := maps.Clone(object(filter["urlRewrite"]))
+	invocation, _ := mesh.RuleInvocation(r.Filters)
+	var match *gatewayv1.HTTPPathMatch
+	if len(r.Matches) == 1 {
+		match = r.Matches[0].Path
+	}
+	kind, value := pathMatch(match)
+	path := userPath(r.Filters)
+	switch {
+	case path.ReplacePrefixMatch != nil && strings.Trim(invocation.Path, "/") == strings.Trim(value, "/"),
+		path.ReplaceFullPath != nil && kind == gatewayv1.PathMatchExact && invocation.Path == value:
+		delete(rewrite, "path")
+	case path.ReplacePrefixMatch != nil:
+		rewrite["path"] = map[string]any{
+			"type": string(gatewayv1.PrefixMatchHTTPPathModifier), "replacePrefixMatch": "/" + strings.Trim(invocation.Path, "/"),
+		}
+	default:
+		rewrite["path"] = map[string]any{
+			"type": string(gatewayv1.FullPathHTTPPathModifier), "replaceFullPath": "/" + strings.TrimLeft(invocation.Path, "/"),
+		}
+	}
+	if len(rewrite) == 0 {
+		return nil
+	}
+	return withKey(filter, "urlRewrite", rewrite)
+}
+
+// directHeaders is a RequestHeaderModifier without what an invocation needs, or nil.
+func directHeaders(filter map[string]any) map[string]any {
+	modifier := maps.Clone(object(filter["requestHeaderModifier"]))
+	removed := slices.DeleteFunc(slices.Clone(list(modifier["remove"])), func(node any) bool {
+		name, ok := node.(string)
+		return ok && mesh.IsDaprHeader(name)
+	})
+	set := slices.DeleteFunc(slices.Clone(list(modifier["set"])), func(node any) bool {
+		return equalHeader(object(node)["name"], mesh.HeaderAppID)
+	})
+	for field, left := range map[string][]any{"remove": removed, "set": set} {
+		modifier[field] = left
+		if len(left) == 0 {
+			delete(modifier, field)
+		}
+	}
+	if len(modifier) == 0 {
+		return nil
+	}
+	return withKey(filter, "requestHeaderModifier", modifier)
+}

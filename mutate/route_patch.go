@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutate
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gomodules.xyz/jsonpatch/v2"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// outcome is the route after a mutation.
+type outcome struct {
+	rules    []json.RawMessage
+	original string
+	revision string
+	findings []mesh.Finding
+}
+
+// assemble puts the rules, the record and the revision together.
+func (m *mutation) assemble(plans []plan) (outcome, error) {
+	var o outcome
+	rec := record{Version: recordVersion}
+	var meanings []string
+	kept := false
+	for i := range plans {
+		p := &plans[i]
+		e, err := p.entry()
+		if err != nil {
+			return o, err
+		}
+		switch {
+		case p.keep:
+			kept = true
+			o.rules = append(o.rules, m.route.Spec.Rules[p.from:p.to]...)
+		case p.parts != nil:
+			o.rules = append(o.rules, p.parts...)
+			meanings = append(meanings, p.meaning())
+		default:
+			o.rules = append(o.rules, p.raw)
+		}
+		if e != nil && !slices.ContainsFunc(rec.Rules, func(other entry) bool { return slices.Equal(other.Rewritten, e.Rewritten) }) {
+			rec.Rules = append(rec.Rules, *e)
+		}
+	}
+	if len(rec.Rules) == 0 {
+		return o, nil
+	}
+	original, err := encode(rec)
+	if err != nil {
+		return o, err
+	}
+	o.original = string(original)
+	if o.revision = m.revision(meanings); kept {
+		o.revision = m.route.Metadata.Annotations[mesh.AnnotationRevision]
+	}
+	if len(o.original) > maxRecord {
+		o.findings = append(o.findings, *m.finding(mesh.CodeTooLarge, "metadata.annotations["+mesh.AnnotationOriginal+"]",
+			fmt.Sprintf("the record of the original rules would have %d bytes, over %d", len(o.original), maxRecord),
+			"Divide the rules between two routes."))
+	}
+	return o, nil
+}
+
+// entry is what the record says about a plan, or nil.
+func (p *plan) entry() (*entry, error) {
+	if p.keep && p.proof == nil || !p.keep && p.parts == nil {
+		return nil, nil
+	}
+	if p.proof != nil {
+		original, err := encode(p.proof.original.tree)
+		return &entry{Original: original, Rewritten: p.proof.hashes}, err
+	}
+	original, err := encode(p.tree)
+	e := &entry{Original: original}
+	for _, part := range p.parts {
+		e.Rewritten = append(e.Rewritten, hash(part))
+	}
+	return e, err
+}
+
+// meaning is what the enrolment means for a rule.
+func (p *plan) meaning() string {
+	return fmt.Sprintf("%s %s/%s %s %s:%d %s", p.ingress.AppRef, p.ingress.Namespace, p.ingress.Gateway, p.app.AppRef, p.app.Service, p.app.Port, p.target.form)
+}
+
+// revisionBytes is the length of the hash in daprise.dev/revision.
+const revisionBytes = 8
+
+// revision is the hash of what the enrolment means for the route: the same whatever the order in which its parts were applied.
+func (m *mutation) revision(meanings []string) string {
+	slices.Sort(meanings)
+	meanings = append(slices.Compact(meanings), m.view.Config.Gateway.Implementation)
+	sum := sha256.Sum256([]byte(strings.Join(meanings, "\n")))
+	return hex.EncodeToString(sum[:revisionBytes])
+}
+
+// patch is the difference between the route as received and its outcome: hand-chosen operations, so that nothing else is touched.
+func (m *mutation) patch(o outcome) ([]jsonpatch.Operation, error) {
+	patch, err := m.patchRules(o.rules)
+	if err != nil {
+		return nil, err
+	}
+	annotations := m.route.Metadata.Annotations
+	kept := len(annotations)
+	var changes []jsonpatch.Operation
+	for _, a := range []struct{ key, value string }{
+		{mesh.AnnotationOriginal, o.original}, {mesh.AnnotationRevision, o.revision},
+	} {
+		was, had := annotations[a.key]
+		path := "/metadata/annotations/" + strings.ReplaceAll(a.key, "/", "~1")
+		switch {
+		case a.value == "" && had:
+			kept--
+			changes = append(changes, jsonpatch.NewOperation("remove", path, nil))
+		case a.value != "" && (!had || was != a.value):
+			changes = append(changes, jsonpatch.NewOperation("add", path, a.value))
+		}
+	}
+	switch {
+	case len(changes) == 0:
+		return patch, nil
+	case annotations == nil:
+		return append(patch, jsonpatch.NewOperation("add", "/metadata/annotations", map[string]any{
+			mesh.AnnotationOriginal: o.original, mesh.AnnotationRevision: o.revision,
+		})), nil
+	case kept == 0 && o.original == "":
+		return append(patch, jsonpatch.NewOperation("remove", "/metadata/annotations", nil)), nil
+	}
+	return append(patch, changes...), nil
+}
+
+// patchRules replaces the rules that differ, or all of them where their number does.
+func (m *mutation) patchRules(rules []json.RawMessage) ([]jsonpatch.Operation, error) {
+	received := m.route.Spec.Rules
+	if len(rules) != len(received) {
+		return []jsonpatch.Operation{jsonpatch.NewOperation("replace", "/spec/rules", rules)}, nil
+	}
+	var patch []jsonpatch.Operation
+	for i := range rules {
+		equal, err := equalJSON(rules[i], received[i])
+		if err != nil {
+			return nil, err
+		}
+		if !equal {
+			patch = append(patch, jsonpatch.NewOperation("replace", fmt.Sprintf("/spec/rules/%d", i), rules[i]))
+		}
+	}
+	return patch, nil
+}
+
+// equalJSON compares two rules, whatever the order of their keys.
+func equalJSON(a, b json.RawMessage) (bool, error) {
+	if bytes.Equal(a, b) {
+		return true, nil
+	}
+	left, err := canonicalRule(&rule{raw: a})
+	if err != nil {
+		return false, err
+	}
+	right, err := canonicalRule(&rule{raw: b})
+	return bytes.Equal(left, right), err
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutate
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// maxRules is the most rules that a route may have, maxMatches the most matches of all its rules (gateway-api, HTTPRouteSpec).
+const (
+	maxRules   = 16
+	maxMatches = 128
+)
+
+// plan is what happens to one of the user's rules.
+type plan struct {
+	direct
+	// app and ingress are set for a rule that is pointed at a companion.
+	app     mesh.App
+	ingress mesh.Ingress
+	target  target
+	// parts replace the rule; nil leaves it as the user wrote it.
+	parts []json.RawMessage
+	// keep leaves the rules as received, with what the record says about them.
+	keep bool
+}
+
+// plan decides about each of the user's rules, and about the parents they share.
+func (m *mutation) plan(rules []direct) ([]plan, []mesh.Finding, error) {
+	plans := make([]plan, len(rules))
+	var findings []mesh.Finding
+	ingress, problem := m.ingress(rules)
+	if problem != nil {
+		findings = append(findings, *problem)
+	}
+	previous := m.previous()
+	var joining []mesh.App
+	for i := range rules {
+		p := &plans[i]
+		p.direct = rules[i]
+		if p.deny != nil {
+			findings = append(findings, *p.deny)
+			p.keep = true
+			continue
+		}
+		if problem != nil {
+			p.keep = len(m.apps(p.rule)) > 0
+			continue
+		}
+		if ingress == nil {
+			continue
+		}
+		found := m.planRule(p, *ingress)
+		findings = append(findings, found...)
+		switch {
+		case mesh.Denied(found):
+			p.keep = !restores(found)
+			p.target = target{}
+		case p.target != target{} && previous.joins(p.app, *ingress):
+			p.target = target{}
+			if !slices.ContainsFunc(joining, func(a mesh.App) bool { return a.AppRef == p.app.AppRef }) {
+				joining = append(joining, p.app)
+			}
+		}
+	}
+	for _, app := range joining {
+		findings = append(findings, m.joining(app, *ingress))
+	}
+	if m.unchanged() {
+		for i := range findings {
+			findings[i].Severity = mesh.Warn
+		}
+	}
+	if mesh.Denied(findings) {
+		return plans, findings, nil
+	}
+	warned, err := m.rewrite(plans)
+	return plans, append(findings, warned...), err
+}
+
+// restores says whether all denials are about a ReferenceGrant that is missing: the rule is then restored where it is not refused,
+// and the gateway treats it as the Gateway API says.
+func restores(findings []mesh.Finding) bool {
+	return !slices.ContainsFunc(findings, func(f mesh.Finding) bool {
+		return f.Severity == mesh.Deny && f.Code != mesh.CodeGrantMissing
+	})
+}
+
+// rewrite makes the parts of the rules that have a target. Rules that prefix form cannot express take header form and are warned about.
+func (m *mutation) rewrite(plans []plan) ([]mesh.Finding, error) {
+	var findings []mesh.Finding
+	total := 0
+	matches := 0
+	for i := range plans {
+		p := &plans[i]
+		total++
+		matches += max(1, len(p.Matches))
+		if (p.target == target{}) {
+			continue
+		}
+		reason := m.headerReason(p)
+		if reason == "" {
+			if err := m.rewriteRule(p, &reason); err != nil {
+				return nil, err
+			}
+			total += max(0, len(p.parts)-1)
+		}
+		if reason != "" {
+			findings = append(findings, m.headerInstead(p, reason))
+			if err := m.rewriteRule(p, &reason); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if total <= maxRules && matches <= maxMatches {
+		return findings, nil
+	}
+	for i := range plans {
+		p := &plans[i]
+		if len(p.parts) < 2 {
+			continue
+		}
+		reason := fmt.Sprintf("its matches: the route would have %d rules, over %d, with one for each", total, maxRules)
+		findings = append(findings, m.headerInstead(p, reason))
+		if err := m.rewriteRule(p, &reason); err != nil {
+			return nil, err
+		}
+	}
+	return findings, nil
+}
+
+// rewriteRule points one rule at its target. What a verified record already proved is not made again.
+func (m *mutation) rewriteRule(p *plan, reason *string) error {
+	if p.proof != nil && p.proof.target == p.target {
+		p.parts = p.proof.parts
+		*reason = ""
+		return nil
+	}
+	if err := p.decodeTree(); err != nil {
+		return err
+	}
+	trees, cannot := through(m.kind, m.namespace, p.rule, p.target)
+	if *reason = cannot; cannot != "" {
+		return nil
+	}
+	p.proof = nil
+	p.parts = make([]json.RawMessage, 0, len(trees))
+	for _, tree := range trees {
+		canonical, err := encode(tree)
+		if err != nil {
+			return err
+		}
+		p.parts = append(p.parts, canonical)
+	}
+	return nil
+}
+
+// headerInstead turns a rule to header form and says why.
+func (m *mutation) headerInstead(p *plan, reason string) mesh.Finding {
+	p.target.form = mesh.InvokeHeader
+	return m.warning(mesh.CodeHeaderForm, ruleField(p.from, ""),
+		fmt.Sprintf("the rule invokes app %q in header form, because prefix form cannot express %s", p.app.AppRef, reason),
+		fmt.Sprintf("Nothing has to be done; annotate the route %s=%s to have all its rules in one form.", mesh.AnnotationInvoke, mesh.InvokeHeader))
+}
+
+// headerReason says why a rule that is to be in prefix form must not be, beside its path.
+func (m *mutation) headerReason(p *plan) string {
+	if p.target.form != mesh.InvokePrefix {
+		return ""
+	}
+	for i := range p.Filters {
+		f := &p.Filters[i]
+		if f.RequestMirror != nil {
+			return "a RequestMirror, whose requests it would rewrite too"
+		}
+		if f.RequestHeaderModifier == nil {
+			continue
+		}
+		for _, h := range slices.Concat(f.RequestHeaderModifier.Set, f.RequestHeaderModifier.Add) {
+			if strings.EqualFold(string(h.Name), "authorization") {
+				return "a modifier of the header Authorization, in which Dapr also looks for a target"
+			}
+		}
+	}
+	if m.view.Config.Gateway.Implementation == "traefik" && stripsPrefix(&p.ruleFields) {
+		return "a prefix that is replaced by nothing, which Traefik would turn into a path that Dapr does not know"
+	}
+	return ""
+}
+
+// stripsPrefix says whether a rule's own URLRewrite takes a prefix away and leaves nothing in its place.
+func stripsPrefix(fields *ruleFields) bool {
+	user := userPath(fields.Filters)
+	if user == nil || user.ReplacePrefixMatch == nil || strings.Trim(*user.ReplacePrefixMatch, "/") != "" {
+		return false
+	}
+	for i := range fields.Matches {
+		if _, value := pathMatch(fields.Matches[i].Path); strings.Trim(value, "/") != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// form is the form of the route's rules: what the route asks for, else what its Gateway does; always header form in a namespace of
+// mode strict and for a GRPCRoute, which has no URLRewrite.
+func (m *mutation) form(ingress mesh.Ingress, app mesh.App) mesh.Invoke {
+	if m.kind != mesh.KindHTTPRoute || m.view.Mode(m.namespace, ingress.Namespace, app.Namespace) == mesh.ModeStrict {
+		return mesh.InvokeHeader
+	}
+	if own := m.route.Metadata.Annotations[mesh.AnnotationInvoke]; own != "" {
+		return mesh.Invoke(own)
+	}
+	if ingress.Invoke == mesh.InvokeHeader {
+		return mesh.InvokeHeader
+	}
+	return mesh.InvokePrefix
+}
