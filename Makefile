@@ -12,8 +12,8 @@ BUILD := go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 LINT := .cache/tools/golangci-lint
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
-# Modules that have something to tidy: Go files or tools. hack/controlplane/crds only pins files.
-MODULES = $(shell find . -name go.mod -not -path './.cache/*' -not -path '*/testdata/*' -not -path '*/crds/*' -printf '%h\n' | sort)
+# Modules to keep tidy: all but those whose go.mod says "// Not tidied: REASON".
+MODULES = $(shell find . -name go.mod -not -path './.cache/*' -not -path '*/testdata/*' | xargs grep -L '^// Not tidied: ' | xargs -n1 dirname | sort)
 
 # Packages to test, for example: make test PKG=./mesh/...
 PKG ?= ./...

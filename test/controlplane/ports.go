@@ -29,29 +29,29 @@ func choosePorts(api int) (ports, error) {
 		}
 	}()
 	for i := range wanted {
-		listener, err := listen(wanted[i])
+		listener, port, err := listen(wanted[i])
 		if err != nil {
 			return ports{}, err
 		}
-		open = append(open, listener)
-		wanted[i] = listener.Addr().(*net.TCPAddr).Port
+		open, wanted[i] = append(open, listener), port
 	}
 	return ports{api: wanted[0], etcd: wanted[1], etcdPeer: wanted[2]}, nil
 }
 
-func listen(port int) (net.Listener, error) {
+// listen takes the port, or any if it is 0.
+func listen(port int) (net.Listener, int, error) {
 	if port != 0 {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			return nil, fmt.Errorf("the API server's port: %w", err)
+			return nil, 0, fmt.Errorf("the API server's port: %w", err)
 		}
-		return listener, nil
+		return listener, port, nil
 	}
 	for range 100 {
 		candidate := lowestPort + rand.IntN(highestPort-lowestPort)
 		if listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", candidate)); err == nil {
-			return listener, nil
+			return listener, candidate, nil
 		}
 	}
-	return nil, errNoPort
+	return nil, 0, errNoPort
 }

@@ -72,7 +72,8 @@ func startProcess(c command) (*process, error) {
 func (p *process) running() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s ended (%v); the end of %s:\n%s", p.name, p.exit, p.log, tail(p.log, 15))
+		ended := fmt.Errorf("%s ended; the end of %s:\n%s", p.name, p.log, tail(p.log, 15))
+		return errors.Join(ended, p.exit)
 	default:
 		return nil
 	}
