@@ -26,6 +26,8 @@ type View struct {
 	Grants []Grant
 	// CompanionServices are the Services that daprise made, by name, also those of an app that is leaving.
 	CompanionServices []Name
+	// Missing are the kinds that the API server does not serve ("CiliumNetworkPolicy"), sorted: none of their objects can be known.
+	Missing []string
 }
 
 // Cilium is what is known of the Cilium that enforces policy, from its ConfigMap cilium-config.

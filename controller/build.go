@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+)
+
+// build is one load under way.
+type build struct {
+	loader *Loader
+	door   door
+	need   mesh.Need
+
+	view     *mesh.View
+	compiled []*policy.Policy
+	// stored are the routes that concern a namespace of the need.
+	stored []route
+	// concerned is sorted; it grows by the other ends of routes and of callers.
+	concerned []string
+	missing   []string
+	result    loaded
+}
+
+// listed is list for a build: it notes kinds that are not served.
+func listed[T client.Object](ctx context.Context, b *build, k kind, s scope) ([]T, error) {
+	objects, served, err := list[T](ctx, b.door, k, s)
+	if err == nil && !served {
+		b.note(b.door.kinds[k].gvk.Kind)
+	}
+	return objects, err
+}
+
+func (b *build) note(kind string) {
+	if !slices.Contains(b.missing, kind) {
+		b.missing = append(b.missing, kind)
+	}
+}
+
+func (b *build) concern(namespaces ...string) {
+	for _, ns := range namespaces {
+		if i, found := slices.BinarySearch(b.concerned, ns); !found && ns != "" {
+			b.concerned = slices.Insert(b.concerned, i, ns)
+		}
+	}
+}
+
+// routes finds the routes of the namespaces asked for, and with them the namespaces at their other ends.
+func (b *build) routes(ctx context.Context) error {
+	b.concern(b.need.Namespaces...)
+	for _, name := range slices.Concat(b.need.Gateways, b.need.Services) {
+		b.concern(name.Namespace)
+	}
+	scopes := []scope{{}}
+	if !b.need.AllNamespaces {
+		scopes = nil
+		for _, ns := range b.concerned {
+			scopes = append(scopes, scope{index: byNamespace(), key: ns})
+		}
+	}
+	for _, s := range scopes {
+		for _, k := range []kind{kindHTTPRoute, kindGRPCRoute} {
+			objects, err := listed[client.Object](ctx, b, k, s)
+			if err != nil {
+				return err
+			}
+			for _, object := range objects {
+				b.stored = append(b.stored, b.loader.routes.of(object, func() route { return routeOf(object) }))
+			}
+		}
+	}
+	for _, r := range b.stored {
+		for _, gateway := range r.need.Gateways {
+			b.concern(gateway.Namespace)
+		}
+		if len(r.apps) > 0 {
+			b.concern(r.need.Namespaces...)
+		}
+	}
+	return nil
+}
+
+// targets tells, once the ingress companions are known, which of them the routes send traffic through: those of enrolled Gateways and
+// those on their way out, whose Services still stand.
+func (b *build) targets(services []*corev1.Service) {
+	ingresses := slices.Clone(b.view.Ingresses)
+	for _, s := range services {
+		ref := mesh.AppRef{Namespace: s.Namespace, ID: s.Labels[mesh.LabelInstance]}
+		if _, enrolled := b.view.Ingress(ref); !enrolled && s.Labels[mesh.LabelComponent] == string(mesh.ComponentIngress) {
+			ingresses = append(ingresses, mesh.Ingress{AppRef: ref})
+		}
+	}
+	for _, r := range b.stored {
+		b.view.Routes = append(b.view.Routes, r.targets(ingresses)...)
+	}
+	slices.SortFunc(b.view.Routes, compareTargets)
+	b.view.Routes = slices.Compact(b.view.Routes)
+}
+
+func compareTargets(a, b mesh.RouteTarget) int {
+	return cmp.Or(
+		cmp.Compare(a.Route.Kind, b.Route.Kind),
+		cmp.Compare(a.Route.Namespace, b.Route.Namespace),
+		cmp.Compare(a.Route.Name, b.Route.Name),
+		cmp.Compare(a.Ingress.String(), b.Ingress.String()),
+		cmp.Compare(a.App.String(), b.App.String()),
+	)
+}
+
+// enrolments reads the enrolled objects of the namespaces concerned and resolves them.
+func (b *build) enrolments(ctx context.Context) error {
+	namespaces := b.concerned
+	if b.need.AllNamespaces {
+		namespaces = []string{""}
+	}
+	for _, ns := range namespaces {
+		if err := b.enrolledIn(ctx, ns); err != nil {
+			return err
+		}
+	}
+	b.resolve()
+	for _, app := range b.view.Apps {
+		b.concern(app.Namespace)
+	}
+	for _, ingress := range b.view.Ingresses {
+		b.concern(ingress.Namespace)
+	}
+	return nil
+}
+
+// enrolledIn reads the enrolled objects of one namespace, or of all.
+func (b *build) enrolledIn(ctx context.Context, namespace string) error {
+	s := scope{namespace: namespace}
+	services, err := listed[*corev1.Service](ctx, b, kindService, s)
+	if err != nil {
+		return err
+	}
+	deployments, err := listed[*appsv1.Deployment](ctx, b, kindDeployment, s)
+	if err != nil {
+		return err
+	}
+	gateways, err := listed[*gatewayv1.Gateway](ctx, b, kindGateway, s)
+	if err != nil {
+		return err
+	}
+	extra, err := b.loader.services.of(ctx, b.door, services, deployments)
+	if err != nil {
+		return err
+	}
+	o := &b.result.objects
+	o.Services = append(append(o.Services, services...), extra...)
+	o.Deployments = append(o.Deployments, deployments...)
+	o.Gateways = append(o.Gateways, gateways...)
+	return nil
+}
+
+func (b *build) resolve() {
+	enrolled := mesh.Enrol(b.result.objects, b.view.Config)
+	b.view.Apps, b.view.Ingresses, b.result.findings = enrolled.Apps, enrolled.Ingresses, enrolled.Findings
+	b.view.Services = nil
+	for _, s := range b.result.objects.Services {
+		b.addService(s)
+	}
+}
+
+func (b *build) addService(s *corev1.Service) {
+	name := mesh.Name{Namespace: s.Namespace, Name: s.Name}
+	if _, known := b.view.Service(name); known {
+		return
+	}
+	b.view.Services = append(b.view.Services, mesh.Service{Name: name, Type: s.Spec.Type, Selector: s.Spec.Selector, Ports: s.Spec.Ports})
+}
+
+// callers adds the namespaces of the apps' callers: their policies decide whether a call leaves.
+func (b *build) callers(ctx context.Context) error {
+	before := slices.Clone(b.concerned)
+	for _, app := range b.view.Apps {
+		for _, caller := range app.Callers {
+			b.concern(caller.Namespace)
+		}
+	}
+	if b.need.AllNamespaces || len(before) == len(b.concerned) {
+		return nil
+	}
+	for _, ns := range b.concerned {
+		if slices.Contains(before, ns) {
+			continue
+		}
+		if err := b.enrolledIn(ctx, ns); err != nil {
+			return err
+		}
+	}
+	b.resolve()
+	return nil
+}
+
+func (b *build) namespaces(ctx context.Context) error {
+	for _, name := range b.concerned {
+		ns, err := get[*corev1.Namespace](ctx, b.door, kindNamespace, client.ObjectKey{Name: name})
+		if err != nil {
+			return err
+		}
+		if ns == nil {
+			continue
+		}
+		b.view.Namespaces[name] = maps.Clone(ns.Labels)
+		if ns.DeletionTimestamp == nil {
+			b.result.standing = append(b.result.standing, name)
+		}
+	}
+	return nil
+}
+
+// referred adds the Services that the decision names, enrolled or not.
+func (b *build) referred(ctx context.Context) error {
+	for _, name := range b.need.Services {
+		if _, known := b.view.Service(name); known {
+			continue
+		}
+		service, err := get[*corev1.Service](ctx, b.door, kindService, name)
+		if err != nil {
+			return err
+		}
+		if service != nil {
+			b.addService(service)
+		}
+	}
+	return nil
+}
+
+func (b *build) grants(ctx context.Context) error {
+	for _, ns := range b.concerned {
+		grants, err := listed[*gatewayv1beta1.ReferenceGrant](ctx, b, kindReferenceGrant, scope{namespace: ns})
+		if err != nil {
+			return err
+		}
+		for _, grant := range grants {
+			b.view.Grants = append(b.view.Grants, grantsOf(grant)...)
+		}
+	}
+	return nil
+}
+
+// grantsOf is what a ReferenceGrant permits routes to refer to.
+func grantsOf(grant *gatewayv1beta1.ReferenceGrant) []mesh.Grant {
+	var grants []mesh.Grant
+	for _, from := range grant.Spec.From {
+		if from.Group != gatewayv1.GroupName {
+			continue
+		}
+		for _, to := range grant.Spec.To {
+			if to.Group != corev1.GroupName || to.Kind != "Service" {
+				continue
+			}
+			g := mesh.Grant{Namespace: grant.Namespace, FromKind: string(from.Kind), FromNamespace: string(from.Namespace)}
+			if to.Name != nil {
+				g.Service = string(*to.Name)
+			}
+			grants = append(grants, g)
+		}
+	}
+	return grants
+}
+
+// policies compiles the policies of the namespaces concerned and the clusterwide ones.
+func (b *build) policies(ctx context.Context) error {
+	for _, ns := range b.concerned {
+		cilium, err := listed[*ciliumv2.CiliumNetworkPolicy](ctx, b, kindCiliumPolicy, scope{namespace: ns})
+		if err != nil {
+			return err
+		}
+		for _, p := range cilium {
+			b.add(p, func() *policy.Policy { return policy.CompileCNP(p) })
+		}
+		kubernetes, err := listed[*networkingv1.NetworkPolicy](ctx, b, kindNetworkPolicy, scope{namespace: ns})
+		if err != nil {
+			return err
+		}
+		for _, p := range kubernetes {
+			b.add(p, func() *policy.Policy { return policy.CompileKNP(p) })
+		}
+	}
+	clusterwide, err := listed[*ciliumv2.CiliumClusterwideNetworkPolicy](ctx, b, kindClusterwidePolicy, scope{})
+	if err != nil {
+		return err
+	}
+	for _, p := range clusterwide {
+		b.add(p, func() *policy.Policy { return policy.CompileCCNP(p) })
+	}
+	return nil
+}
+
+func (b *build) add(object client.Object, compile func() *policy.Policy) {
+	b.compiled = append(b.compiled, b.loader.compiled.of(object, compile))
+}
+
+// environment reads what is said once for the whole cluster: Cilium's settings, Dapr's trust bundle, whether Dapr's kinds are served.
+func (b *build) environment(ctx context.Context) error {
+	config := b.view.Config
+	settings, err := get[*corev1.ConfigMap](ctx, b.door, kindConfigMap, client.ObjectKey{Namespace: config.Cilium.Namespace, Name: ciliumConfigMap})
+	if err != nil {
+		return err
+	}
+	agent, err := get[*appsv1.DaemonSet](ctx, b.door, kindCiliumAgent, client.ObjectKey{Namespace: config.Cilium.Namespace, Name: ciliumDaemonSet})
+	if err != nil {
+		return err
+	}
+	b.view.Cilium = ciliumOf(settings, agent)
+	bundle, err := get[*corev1.ConfigMap](ctx, b.door, kindConfigMap, client.ObjectKey{Namespace: config.Dapr.ControlPlaneNamespace, Name: trustBundle})
+	if err != nil {
+		return err
+	}
+	if bundle != nil {
+		b.result.trustAnchors = bundle.Data[trustBundleKey]
+	}
+	if _, b.result.dapr, err = list[client.Object](ctx, b.door, ownedConfiguration, scope{namespace: config.Dapr.ControlPlaneNamespace}); err != nil {
+		return fmt.Errorf("find out whether Dapr is installed: %w", err)
+	}
+	if !b.result.dapr {
+		b.note("Configuration")
+	}
+	return nil
+}

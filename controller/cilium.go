@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// ciliumAgent is the container of the DaemonSet whose image says the version (cilium install/kubernetes/cilium/templates/cilium-agent).
+const ciliumAgent = "cilium-agent"
+
+// ciliumOf learns what is known of Cilium: the settings from its ConfigMap, the version, which the ConfigMap does not hold, from the
+// agent's image. Both arguments may be nil; what was not learned is empty, and without the ConfigMap that is said as a setting.
+func ciliumOf(settings *corev1.ConfigMap, agent *appsv1.DaemonSet) mesh.Cilium {
+	facts := mesh.Cilium{Version: ciliumVersion(agent)}
+	if settings == nil {
+		facts.Unmodelled = []string{"ConfigMap " + ciliumConfigMap + " not found"}
+		return facts
+	}
+	for key, modelled := range ciliumModelled() {
+		if value, ok := settings.Data[key]; ok && !slices.Contains(modelled, strings.ToLower(value)) {
+			facts.Unmodelled = append(facts.Unmodelled, key+"="+value)
+		}
+	}
+	slices.Sort(facts.Unmodelled)
+	return facts
+}
+
+// ciliumModelled holds, for the settings that change a verdict, the values under which verdicts are as mesh/policy models them; an
+// absent setting has one of them (cilium pkg/option, install/kubernetes/cilium/templates/cilium-configmap.yaml).
+func ciliumModelled() map[string][]string {
+	return map[string][]string{
+		// "always" denies by default where no policy selects, "never" enforces nothing.
+		"enable-policy": {"default", ""},
+		// Audit mode only logs what it would drop.
+		"policy-audit-mode": {"false", ""},
+		// Without either kind its objects are ignored.
+		"enable-k8s-networkpolicy":                 {"true"},
+		"enable-cilium-network-policy":             {"true"},
+		"enable-cilium-clusterwide-network-policy": {"true"},
+		// Tiers of cluster-wide policy that come before and after the others.
+		"enable-k8s-cluster-network-policy": {"false", ""},
+		// Node addresses match CIDR rules.
+		"policy-cidr-match-mode": {""},
+		// Without the proxy there is no gateway and no L7 rule.
+		"enable-l7-proxy": {"true"},
+		// All traffic between pods arrives on the tunnel's port.
+		"enable-ztunnel": {"false", ""},
+		// Rules with enableDefaultDeny false are otherwise read as if it were true.
+		"enable-non-default-deny-policies": {"true"},
+	}
+}
+
+// ciliumVersion is the version in the tag of the agent's image, "1.20.2" of quay.io/cilium/cilium:v1.20.2@sha256:…, or empty.
+func ciliumVersion(agent *appsv1.DaemonSet) string {
+	if agent == nil {
+		return ""
+	}
+	tag := regexp.MustCompile(`:v?(\d+\.\d+\.\d+)[^/:@]*(@|$)`)
+	for _, c := range agent.Spec.Template.Spec.Containers {
+		if c.Name != ciliumAgent {
+			continue
+		}
+		if found := tag.FindStringSubmatch(c.Image); found != nil {
+			return found[1]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+)
+
+// pollPods is how often the end of a leaving companion's pods is looked for: no cache holds pods.
+const pollPods = 2 * time.Second
+
+// notReady is how long a reconciliation waits for complete caches: reading all of them live would take longer.
+const notReady = 200 * time.Millisecond
+
+// companions brings the objects of each companion to what its enrolment asks for, and reports on it. One key is one app ID of one
+// namespace, enrolled or not.
+type companions struct {
+	loader  *Loader
+	writer  writer
+	reports *reports
+	metrics *metrics
+	// readmit has routes looked at again that concern one of the references (route.references).
+	readmit func(references []string)
+
+	mu   sync.Mutex
+	told map[mesh.AppRef]told
+}
+
+// told is what routes were last readmitted for.
+type told struct {
+	enrolled   any
+	state      mesh.CompanionState
+	covered    bool
+	references []string
+}
+
+// Reconcile brings one companion up to date.
+func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.Result, error) {
+	if c.loader.ReadyCheck(nil) != nil {
+		return reconcile.Result{RequeueAfter: notReady}, nil
+	}
+	l, err := c.loader.load(ctx, c.loader.door, mesh.Need{Namespaces: []string{ref.Namespace}})
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("load the view: %w", err)
+	}
+	view := l.world.View
+	if !slices.Contains(l.standing, ref.Namespace) {
+		// The namespace is gone or going, and everything in it goes with it.
+		c.metrics.forget(ref)
+		return reconcile.Result{}, nil
+	}
+	o, err := c.observe(ctx, view, ref)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	claims := claimsOf(l.objects, ref)
+	if app, ok := view.App(ref); ok {
+		t := targetOf(l, app.AppRef, app, policy.App(view, l.world.Set, app))
+		return c.stay(ctx, l, t, o, holderOfApp(app), claims)
+	}
+	if ingress, ok := view.Ingress(ref); ok {
+		t := targetOf(l, ingress.AppRef, ingress, policy.Ingress(view, l.world.Set, ingress))
+		return c.stay(ctx, l, t, o, holderOf(ingress.Owner.Object), claims)
+	}
+	if len(claims) > 0 {
+		return c.refuse(ctx, l, ref, claims)
+	}
+	return c.leave(ctx, view, ref, o)
+}
+
+// targetOf is a companion as it should be.
+func targetOf(l loaded, ref mesh.AppRef, enrolled any, findings []mesh.Finding) target {
+	view := l.world.View
+	t := target{
+		ref: ref, mode: view.Mode(ref.Namespace), findings: findings, trusted: l.trustAnchors != "", dapr: l.dapr,
+		objects: objectsOf(rendered(enrolled, l.inputFor(view, ref))),
+	}
+	var covering []*ciliumv2.CiliumNetworkPolicy
+	switch e := enrolled.(type) {
+	case mesh.App:
+		t.state = e.Companion
+		if view.PoliciesOf(ref.Namespace) == mesh.PoliciesGenerate {
+			covering = policy.CoveringApp(view, e)
+		}
+	case mesh.Ingress:
+		t.state = e.Companion
+		if view.PoliciesOf(ref.Namespace) == mesh.PoliciesGenerate {
+			covering = policy.CoveringIngress(view, e)
+		}
+	}
+	for _, p := range covering {
+		t.policies = append(t.policies, p)
+	}
+	return t
+}
+
+// stay applies an enrolled companion and reports on it.
+func (c *companions) stay(ctx context.Context, l loaded, t target, o observed, h holder, claims []client.Object) (reconcile.Result, error) {
+	p := planStay(t, o)
+	foreign, err := c.writer.apply(ctx, p.waves, o)
+	if len(foreign) > 0 {
+		o.foreign = foreign
+		p = planStay(t, o)
+	}
+	if err == nil {
+		err = c.writer.remove(ctx, p.remove)
+	}
+	conditions := []metav1.Condition{companionCondition(t, o, p), coveredCondition(t.findings)}
+	if app, ok := l.world.View.App(t.ref); ok {
+		conditions = append(conditions, meshedCondition(l.world.View, l.stored, app))
+	}
+	reported, reportErr := c.reports.set(ctx, t.ref, h, conditions)
+	c.metrics.observe(t.ref, reported, t.findings)
+	refuseErr := c.refuseOthers(ctx, l, t.ref, h, claims)
+	c.readmitIfNew(l.world.View, t)
+	return reconcile.Result{}, errors.Join(err, reportErr, refuseErr)
+}
+
+// refuse reports that no enrolment of an app ID stands. What runs is left as it is.
+func (c *companions) refuse(ctx context.Context, l loaded, ref mesh.AppRef, claims []client.Object) (reconcile.Result, error) {
+	c.metrics.observe(ref, []metav1.Condition{refusedCondition(nil)}, nil)
+	return reconcile.Result{}, c.refuseOthers(ctx, l, ref, holder{}, claims)
+}
+
+// refuseOthers reports on the objects that claim an app ID and do not have it.
+func (c *companions) refuseOthers(ctx context.Context, l loaded, ref mesh.AppRef, has holder, claims []client.Object) error {
+	var errs []error
+	for _, claim := range claims {
+		h := holderOfClaim(claim)
+		findings := findingsOn(l.findings, h)
+		if h == has || len(findings) == 0 {
+			continue
+		}
+		_, err := c.reports.set(ctx, ref, h, []metav1.Condition{refusedCondition(findings)})
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// leave removes a companion without an enrolment, in the order that keeps it isolated and its routes served.
+func (c *companions) leave(ctx context.Context, view *mesh.View, ref mesh.AppRef, o observed) (reconcile.Result, error) {
+	c.readmitGone(ref)
+	holders := c.reports.holders(ref, o.ours)
+	if len(o.ours) == 0 {
+		c.metrics.forget(ref)
+		return reconcile.Result{}, c.reports.clear(ctx, ref, holders)
+	}
+	p := planLeave(o)
+	if err := c.writer.remove(ctx, p.remove); err != nil {
+		return reconcile.Result{}, err
+	}
+	conditions := []metav1.Condition{leavingCondition(p)}
+	c.metrics.observe(ref, conditions, nil)
+	var errs []error
+	for _, h := range holders {
+		if h.kind == string(kindService) && p.leaving != "" {
+			_, err := c.reports.set(ctx, ref, h, conditions)
+			errs = append(errs, err)
+		}
+	}
+	return reconcile.Result{RequeueAfter: pollPods}, errors.Join(errs...)
+}
+
+// observe reads what exists under an app ID.
+func (c *companions) observe(ctx context.Context, view *mesh.View, ref mesh.AppRef) (observed, error) {
+	var o observed
+	s := scope{namespace: ref.Namespace, index: byInstance(), key: ref.ID}
+	for _, k := range append(ownedKinds(), kindCiliumPolicy) {
+		objects, _, err := list[client.Object](ctx, c.loader.door, k, s)
+		if err != nil {
+			return o, err
+		}
+		for _, object := range objects {
+			if object.GetLabels()[mesh.LabelManagedBy] == mesh.ManagedByDaprise {
+				o.ours = append(o.ours, withKind(object, c.loader.door.kinds[k]))
+			}
+		}
+	}
+	o.routed = slices.ContainsFunc(view.Routes, func(r mesh.RouteTarget) bool { return r.App == ref || r.Ingress == ref })
+	rest := slices.ContainsFunc(o.ours, func(object client.Object) bool { return !isPolicy(object) })
+	if len(o.ours) == 0 || rest {
+		return o, nil
+	}
+	var err error
+	o.pods, err = c.loader.hasPods(ctx, ref)
+	return o, err
+}
+
+// withKind is an object that says its kind: typed objects in caches do not.
+func withKind(object client.Object, f facts) client.Object {
+	if object.GetObjectKind().GroupVersionKind() == f.gvk {
+		return object
+	}
+	// DeepCopyObject of a client.Object is one by construction.
+	named := object.DeepCopyObject().(client.Object)
+	named.GetObjectKind().SetGroupVersionKind(f.gvk)
+	return named
+}
+
+// hasPods says whether a companion's pod exists, read live: no cache holds pods.
+func (l *Loader) hasPods(ctx context.Context, ref mesh.AppRef) (bool, error) {
+	pods := &metav1.PartialObjectMetadataList{}
+	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
+	err := l.door.live.List(ctx, pods, client.InNamespace(ref.Namespace), client.MatchingLabels{mesh.LabelCompanion: ref.ID}, client.Limit(1))
+	if err != nil {
+		return false, fmt.Errorf("look for pods of %s: %w", ref, err)
+	}
+	return len(pods.Items) > 0, nil
+}
+
+// claimsOf are the enrolled objects that carry an app ID's label, whether their enrolment stands or not.
+func claimsOf(objects mesh.Objects, ref mesh.AppRef) []client.Object {
+	var claims []client.Object
+	add := func(object client.Object) {
+		if object.GetNamespace() == ref.Namespace && object.GetLabels()[mesh.LabelAppID] == ref.ID && object.GetAnnotations()[mesh.AnnotationEnabled] == "true" {
+			claims = append(claims, object)
+		}
+	}
+	for _, s := range objects.Services {
+		add(s)
+	}
+	for _, d := range objects.Deployments {
+		add(d)
+	}
+	for _, g := range objects.Gateways {
+		add(g)
+	}
+	return claims
+}
+
+// readmitIfNew has an enrolment's routes looked at again if what they depend on is new.
+func (c *companions) readmitIfNew(view *mesh.View, t target) {
+	now := told{state: t.state, covered: coveredCondition(t.findings).Status == metav1.ConditionTrue}
+	if app, ok := view.App(t.ref); ok {
+		now.enrolled, now.references = app, []string{serviceReference(mesh.Name{Namespace: app.Namespace, Name: app.Service}), appReference(t.ref)}
+	}
+	if ingress, ok := view.Ingress(t.ref); ok {
+		now.enrolled = ingress
+		now.references = []string{
+			gatewayReference(mesh.Name{Namespace: ingress.Namespace, Name: ingress.Gateway}),
+			serviceReference(mesh.Name{Namespace: ingress.Namespace, Name: mesh.CompanionName(ingress.ID)}),
+		}
+	}
+	c.mu.Lock()
+	before, known := c.told[t.ref]
+	c.told[t.ref] = now
+	c.mu.Unlock()
+	if !known || !reflect.DeepEqual(before, now) {
+		c.readmit(sortedUnion(before.references, now.references))
+	}
+}
+
+// readmitGone has the routes of a former enrolment looked at again, once.
+func (c *companions) readmitGone(ref mesh.AppRef) {
+	c.mu.Lock()
+	before, known := c.told[ref]
+	delete(c.told, ref)
+	c.mu.Unlock()
+	// Routes that still go through the companion are found even if this process never saw the enrolment.
+	own := []string{appReference(ref), serviceReference(mesh.Name{Namespace: ref.Namespace, Name: mesh.CompanionName(ref.ID)})}
+	if known {
+		own = append(own, before.references...)
+	}
+	c.readmit(sortedUnion(own, nil))
+}
+
+func sortedUnion(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, cmp.Compare)
+	return slices.Compact(all)
+}

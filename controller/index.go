@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// route is what loading reads of a stored route.
+type route struct {
+	object mesh.Object
+	need   mesh.Need
+	// apps are those that the route's rules ask a companion for.
+	apps []mesh.AppRef
+	// optedOut says that the route's owner keeps it out of the mesh.
+	optedOut bool
+	// targets tells which of some ingress companions the route sends traffic through.
+	targets func([]mesh.Ingress) []mesh.RouteTarget
+}
+
+// routeOf reads an HTTPRoute or GRPCRoute.
+func routeOf(object client.Object) route {
+	r := route{
+		object:   mesh.Object{APIVersion: gatewayv1.GroupVersion.String(), Namespace: object.GetNamespace(), Name: object.GetName()},
+		optedOut: object.GetAnnotations()[mesh.AnnotationEnabled] == "false",
+	}
+	switch stored := object.(type) {
+	case *gatewayv1.HTTPRoute:
+		r.object.Kind, r.need = mesh.KindHTTPRoute, mesh.NeedOfHTTPRoute(stored)
+		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.RouteTargets(stored, ingresses) }
+		for _, rule := range stored.Spec.Rules {
+			if invocation, ok := mesh.RuleInvocation(rule.Filters); ok {
+				r.apps = append(r.apps, invocation.App)
+			}
+		}
+	case *gatewayv1.GRPCRoute:
+		r.object.Kind, r.need = mesh.KindGRPCRoute, mesh.NeedOfGRPCRoute(stored)
+		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.GRPCRouteTargets(stored, ingresses) }
+		// A GRPCRoute names its app in a header, which its need already reads; the namespaces are enough to find it.
+	}
+	return r
+}
+
+// references are what the route concerns: "Service/default/whoami", "Gateway/default/g", "app/default/whoami". Sorted.
+func (r route) references() []string {
+	var keys []string
+	for _, name := range r.need.Services {
+		keys = append(keys, serviceReference(name))
+	}
+	for _, name := range r.need.Gateways {
+		keys = append(keys, gatewayReference(name))
+	}
+	for _, app := range r.apps {
+		keys = append(keys, appReference(app))
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+func serviceReference(name mesh.Name) string { return "Service/" + name.String() }
+func gatewayReference(name mesh.Name) string { return "Gateway/" + name.String() }
+func appReference(ref mesh.AppRef) string    { return "app/" + ref.Namespace + "/" + ref.ID }
+
+// byNamespace finds routes by a namespace that they concern.
+func byNamespace() index {
+	return index{field: "daprise.namespace", keys: func(object client.Object) []string { return routeOf(object).need.Namespaces }}
+}
+
+// byReference finds routes by what they concern (route.references).
+func byReference() index {
+	return index{field: "daprise.reference", keys: func(object client.Object) []string { return routeOf(object).references() }}
+}
+
+// byInstance finds what daprise made for an app ID.
+func byInstance() index {
+	return index{field: "daprise.instance", keys: func(object client.Object) []string {
+		return []string{object.GetLabels()[mesh.LabelInstance]}
+	}}
+}
+
+// indexes of every kind that has some.
+func indexes() map[kind][]index {
+	all := map[kind][]index{
+		kindHTTPRoute:    {byNamespace(), byReference()},
+		kindGRPCRoute:    {byNamespace(), byReference()},
+		kindCiliumPolicy: {byInstance()},
+	}
+	for _, k := range ownedKinds() {
+		all[k] = []index{byInstance()}
+	}
+	return all
+}

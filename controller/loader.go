@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/flowcontrol"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+)
+
+// Live loads a second, and at once. Each is a few lists.
+const (
+	liveLoadsPerSecond = 20
+	liveLoadsAtOnce    = 40
+)
+
+// Loader builds the World of a decision from a cluster: from the informer caches, or from the API server itself. The two give the same
+// answer but for the caches' delay; a kind whose cache is not complete is read from the API server either way.
+type Loader struct {
+	config   mesh.Config
+	door     door
+	compiled *memo[*policy.Policy]
+	routes   *memo[route]
+	states   *states
+	flights  *flights
+	limit    flowcontrol.RateLimiter
+	services *candidates
+	// synced is nil for a loader without caches.
+	synced func() error
+}
+
+// NewLoader loads from a reader alone, without caches: the API server, or a test's fake.
+func NewLoader(config mesh.Config, reader client.Reader) *Loader {
+	return newLoader(config, door{live: reader, kinds: kindsWatched()})
+}
+
+func newLoader(config mesh.Config, d door) *Loader {
+	return &Loader{
+		config:   config,
+		door:     d,
+		compiled: newMemo[*policy.Policy](),
+		routes:   newMemo[route](),
+		states:   newStates(),
+		flights:  newFlights(),
+		limit:    flowcontrol.NewTokenBucketRateLimiter(liveLoadsPerSecond, liveLoadsAtOnce),
+		services: newCandidates(),
+	}
+}
+
+// Load is the World of a need, from the caches. It is shared and must not be modified. An error means that the API server could not be
+// read where a cache was not complete, never that something does not exist.
+func (l *Loader) Load(ctx context.Context, need mesh.Need) (policy.World, error) {
+	loaded, err := l.load(ctx, l.door, need)
+	if err != nil {
+		return policy.World{}, fmt.Errorf("load the view: %w", err)
+	}
+	return loaded.world, nil
+}
+
+// LoadLive is the World of a need, from the API server. Equal needs share one load that starts after each of them asked; loads wait
+// for their turn (liveLoadsPerSecond) as long as ctx lasts.
+func (l *Loader) LoadLive(ctx context.Context, need mesh.Need) (policy.World, error) {
+	world, err := l.flights.do(ctx, fmt.Sprintf("%+v", need), func(ctx context.Context) (policy.World, error) {
+		if err := l.limit.Wait(ctx); err != nil {
+			return policy.World{}, err
+		}
+		loaded, err := l.load(ctx, l.door.liveDoor(), need)
+		return loaded.world, err
+	})
+	if err != nil {
+		return policy.World{}, fmt.Errorf("load the view from the API server: %w", err)
+	}
+	return world, nil
+}
+
+// forget drops what was derived from a deleted object.
+func (l *Loader) forget(k kind, uid types.UID) {
+	switch k {
+	case kindHTTPRoute, kindGRPCRoute:
+		l.routes.forget(uid)
+	case kindCiliumPolicy, kindClusterwidePolicy, kindNetworkPolicy:
+		l.compiled.forget(uid)
+	}
+}
+
+// loaded is a World and what it was made from.
+type loaded struct {
+	world    policy.World
+	objects  mesh.Objects
+	findings []mesh.Finding
+	// stored are the routes that concern the companions.
+	stored []route
+	// callers are all who may invoke each app (callersOf).
+	callers map[mesh.AppRef][]mesh.AppRef
+	// standing are the namespaces that exist and are not being deleted.
+	standing []string
+	// trustAnchors is Dapr's public trust bundle, or empty.
+	trustAnchors string
+	// dapr says that Dapr's Configuration is served.
+	dapr bool
+}
+
+// load reads what a need asks for and what follows from it: the namespaces at the other end of routes and callers.
+func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, error) {
+	b := &build{loader: l, door: d, need: need, view: &mesh.View{Config: l.config, Namespaces: map[string]map[string]string{}}}
+	for _, step := range []func(context.Context) error{
+		b.routes, b.enrolments, b.callers, b.namespaces, b.referred, b.grants, b.policies, b.environment, b.companions,
+	} {
+		if err := step(ctx); err != nil {
+			return loaded{}, err
+		}
+	}
+	b.view.Missing = slices.Sorted(slices.Values(b.missing))
+	b.result.world = policy.World{View: b.view, Set: policy.NewSet(b.compiled...)}
+	return b.result, nil
+}

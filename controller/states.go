@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/companion"
+)
+
+// companions adds what is known of running companions and of the Services that daprise made.
+func (b *build) companions(ctx context.Context) error {
+	workloads := map[mesh.AppRef][]client.Object{}
+	var services []*corev1.Service
+	namespaces := b.concerned
+	if b.need.AllNamespaces {
+		namespaces = []string{""}
+	}
+	for _, ns := range namespaces {
+		for _, k := range []kind{ownedDeployment, ownedDaemonSet} {
+			found, err := listed[client.Object](ctx, b, k, scope{namespace: ns})
+			if err != nil {
+				return err
+			}
+			for _, w := range found {
+				ref := mesh.AppRef{Namespace: w.GetNamespace(), ID: w.GetLabels()[mesh.LabelInstance]}
+				workloads[ref] = append(workloads[ref], w)
+			}
+		}
+		found, err := listed[*corev1.Service](ctx, b, ownedService, scope{namespace: ns})
+		if err != nil {
+			return err
+		}
+		services = append(services, found...)
+	}
+	for _, s := range services {
+		b.view.CompanionServices = append(b.view.CompanionServices, mesh.Name{Namespace: s.Namespace, Name: s.Name})
+	}
+	b.targets(services)
+	slices.SortFunc(b.view.CompanionServices, func(x, y mesh.Name) int { return cmp.Compare(x.String(), y.String()) })
+	b.result.stored, b.result.callers = b.stored, callersOf(b.view, b.stored)
+	return b.addStates(workloads)
+}
+
+func (b *build) addStates(workloads map[mesh.AppRef][]client.Object) error {
+	for i := range b.view.Apps {
+		app := &b.view.Apps[i]
+		if len(workloads[app.AppRef]) == 0 {
+			continue
+		}
+		in := b.result.inputFor(b.view, app.AppRef)
+		state, err := b.loader.states.of(app.AppRef, *app, in, workloads[app.AppRef])
+		if err != nil {
+			return fmt.Errorf("state of the companion of %s: %w", app.AppRef, err)
+		}
+		app.Companion = state
+	}
+	for i := range b.view.Ingresses {
+		ingress := &b.view.Ingresses[i]
+		if len(workloads[ingress.AppRef]) == 0 {
+			continue
+		}
+		in := b.result.inputFor(b.view, ingress.AppRef)
+		state, err := b.loader.states.of(ingress.AppRef, *ingress, in, workloads[ingress.AppRef])
+		if err != nil {
+			return fmt.Errorf("state of the companion of %s: %w", ingress.AppRef, err)
+		}
+		ingress.Companion = state
+	}
+	return nil
+}
+
+// inputFor is what a companion's objects are rendered from beside its App or Ingress.
+func (l loaded) inputFor(view *mesh.View, ref mesh.AppRef) companion.Input {
+	return companion.Input{Config: view.Config, TrustAnchors: l.trustAnchors, Callers: l.callers[ref]}
+}
+
+// callersOf are, for each app, all who may invoke it: its own callers, the ingress companions that route to it, and those of Gateways
+// whose routes name its Service and are about to be rewritten: whoever joins must already be let in. Sorted, each once.
+func callersOf(view *mesh.View, stored []route) map[mesh.AppRef][]mesh.AppRef {
+	callers, apps := map[mesh.AppRef][]mesh.AppRef{}, map[mesh.Name]mesh.AppRef{}
+	for _, app := range view.Apps {
+		callers[app.AppRef] = slices.Clone(app.Callers)
+		apps[mesh.Name{Namespace: app.Namespace, Name: app.Service}] = app.AppRef
+	}
+	for _, target := range view.Routes {
+		callers[target.App] = append(callers[target.App], target.Ingress)
+	}
+	for _, r := range stored {
+		for _, gateway := range r.need.Gateways {
+			ingress, ok := view.IngressOfGateway(gateway)
+			if !ok {
+				continue
+			}
+			for _, service := range r.need.Services {
+				if app, ok := apps[service]; ok && !r.optedOut {
+					callers[app] = append(callers[app], ingress.AppRef)
+				}
+			}
+		}
+	}
+	for app, refs := range callers {
+		slices.SortFunc(refs, func(a, b mesh.AppRef) int { return cmp.Compare(a.String(), b.String()) })
+		callers[app] = slices.Compact(refs)
+	}
+	return callers
+}
+
+// states keeps the state of companions: to tell one, the companion is rendered and compared, which is too dear for every request.
+type states struct {
+	mu    sync.Mutex
+	known map[mesh.AppRef]known
+}
+
+// known is a state and everything it was told from.
+type known struct {
+	enrolled  any
+	anchors   string
+	callers   []mesh.AppRef
+	workloads []version
+	state     mesh.CompanionState
+}
+
+type version struct {
+	uid     types.UID
+	version string
+}
+
+func newStates() *states { return &states{known: map[mesh.AppRef]known{}} }
+
+// of is the state of a companion. enrolled is its mesh.App or mesh.Ingress, workloads what runs under its app ID.
+func (s *states) of(ref mesh.AppRef, enrolled any, in companion.Input, workloads []client.Object) (mesh.CompanionState, error) {
+	now := known{enrolled: enrolled, anchors: in.TrustAnchors, callers: in.Callers}
+	for _, w := range workloads {
+		now.workloads = append(now.workloads, version{w.GetUID(), w.GetResourceVersion()})
+	}
+	s.mu.Lock()
+	before, ok := s.known[ref]
+	s.mu.Unlock()
+	if now.state = before.state; ok && reflect.DeepEqual(now, before) {
+		return before.state, nil
+	}
+	state, err := stateOf(rendered(enrolled, in), in, workloads)
+	if err != nil {
+		return state, err
+	}
+	now.state = state
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[ref] = now
+	return state, nil
+}
+
+// rendered are the objects of a companion.
+func rendered(enrolled any, in companion.Input) []runtime.Object {
+	switch e := enrolled.(type) {
+	case mesh.App:
+		return companion.App(e, in)
+	case mesh.Ingress:
+		return companion.Ingress(e, in)
+	default:
+		return nil
+	}
+}
+
+// stateOf tells a companion's state from its workloads. Without trust anchors nothing can be rendered as it should be: then a companion
+// counts as current as long as it serves.
+func stateOf(objects []runtime.Object, in companion.Input, workloads []client.Object) (mesh.CompanionState, error) {
+	var desired runtime.Object
+	for _, object := range objects {
+		if companion.IsWorkload(object) {
+			desired = object
+		}
+	}
+	state := mesh.CompanionState{Live: len(workloads) > 0}
+	for _, live := range workloads {
+		if !sameKind(desired, live) {
+			continue
+		}
+		if in.TrustAnchors == "" {
+			desired = live
+		}
+		return companion.State(desired, live)
+	}
+	return state, nil
+}
+
+func sameKind(a, b runtime.Object) bool {
+	switch a.(type) {
+	case *appsv1.Deployment:
+		_, same := b.(*appsv1.Deployment)
+		return same
+	case *appsv1.DaemonSet:
+		_, same := b.(*appsv1.DaemonSet)
+		return same
+	default:
+		return false
+	}
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// pollKinds is how often the API server is asked which of the watched kinds it serves: a few requests each time, and the longest that
+// a new kind is read live instead of from the cache.
+const pollKinds = 3 * time.Second
+
+// discoverer tells what the API server serves (client-go's discovery client).
+type discoverer interface {
+	ServerResourcesForGroupVersion(groupVersion string) (*metav1.APIResourceList, error)
+}
+
+// change is one event of a cache. One of old and new is nil where an object was added or deleted; both are where a kind appeared or
+// disappeared. Objects are shared and must not be modified.
+type change struct {
+	kind     kind
+	old, new client.Object
+}
+
+// watcher keeps the informers of both caches in step with what the API server serves: a kind's informer starts when the kind appears and
+// ends when it disappears, at any time and without a restart. It runs on every replica.
+type watcher struct {
+	discovery discoverer
+	main      cache.Cache
+	owned     cache.Cache
+	log       logr.Logger
+	kinds     map[kind]facts
+	// indexes are added to an informer before it is used.
+	indexes map[kind][]index
+	// listeners hear of every change, in the order of registration; they do not block.
+	listeners []func(change)
+
+	mu       sync.RWMutex
+	started  map[kind]cache.Informer
+	polled   bool
+	discover sync.Mutex
+}
+
+// index is a field index of a cache.
+type index struct {
+	field string
+	keys  client.IndexerFunc
+}
+
+// NeedLeaderElection says that every replica watches.
+func (w *watcher) NeedLeaderElection() bool { return false }
+
+// Start polls until the context is done. An error of a poll is logged, never fatal: what is watched stays watched.
+func (w *watcher) Start(ctx context.Context) error {
+	ticker := time.NewTicker(pollKinds)
+	defer ticker.Stop()
+	for {
+		if err := w.poll(ctx); err != nil {
+			w.log.Error(err, "ask which kinds are served")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// poll asks once and starts or ends informers.
+func (w *watcher) poll(ctx context.Context) error {
+	served, err := w.served()
+	if err != nil {
+		return err
+	}
+	for _, k := range w.ordered() {
+		_, started := w.informer(k)
+		switch {
+		case served[w.kinds[k].gvk] && !started:
+			if err := w.start(ctx, k); err != nil {
+				return err
+			}
+		case !served[w.kinds[k].gvk] && started:
+			if err := w.stop(ctx, k); err != nil {
+				return err
+			}
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.polled = true
+	return nil
+}
+
+// served is which of the watched kinds the API server serves now.
+func (w *watcher) served() (map[schema.GroupVersionKind]bool, error) {
+	w.discover.Lock()
+	defer w.discover.Unlock()
+	asked := map[schema.GroupVersion]bool{}
+	served := map[schema.GroupVersionKind]bool{}
+	for _, f := range w.kinds {
+		gv := f.gvk.GroupVersion()
+		if asked[gv] {
+			continue
+		}
+		asked[gv] = true
+		list, err := w.discovery.ServerResourcesForGroupVersion(gv.String())
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ask for the kinds of %s: %w", gv, err)
+		}
+		for _, resource := range list.APIResources {
+			served[gv.WithKind(resource.Kind)] = true
+		}
+	}
+	return served, nil
+}
+
+func (w *watcher) start(ctx context.Context, k kind) error {
+	f, c := w.kinds[k], w.cacheOf(k)
+	informer, err := c.GetInformer(ctx, f.object, cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", k, err)
+	}
+	for _, i := range w.indexes[k] {
+		if err := c.IndexField(ctx, f.object, i.field, i.keys); err != nil {
+			return fmt.Errorf("index %s by %s: %w", k, i.field, err)
+		}
+	}
+	if _, err := informer.AddEventHandler(w.handler(k)); err != nil {
+		return fmt.Errorf("watch %s: %w", k, err)
+	}
+	w.mu.Lock()
+	w.started[k] = informer
+	w.mu.Unlock()
+	w.tell(change{kind: k})
+	return nil
+}
+
+func (w *watcher) stop(ctx context.Context, k kind) error {
+	w.mu.Lock()
+	delete(w.started, k)
+	w.mu.Unlock()
+	if err := w.cacheOf(k).RemoveInformer(ctx, w.kinds[k].object); err != nil {
+		return fmt.Errorf("end the watch on %s: %w", k, err)
+	}
+	w.tell(change{kind: k})
+	return nil
+}
+
+func (w *watcher) handler(k kind) toolscache.ResourceEventHandler {
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { w.tell(change{kind: k, new: objectOf(object)}) },
+		UpdateFunc: func(old, object any) { w.tell(change{kind: k, old: objectOf(old), new: objectOf(object)}) },
+		DeleteFunc: func(object any) { w.tell(change{kind: k, old: objectOf(object)}) },
+	}
+}
+
+// objectOf is the object of an event, also of a deletion that was only noticed later.
+func objectOf(event any) client.Object {
+	if missed, ok := event.(toolscache.DeletedFinalStateUnknown); ok {
+		event = missed.Obj
+	}
+	object, _ := event.(client.Object)
+	return object
+}
+
+func (w *watcher) tell(c change) {
+	// A resync repeats what was told.
+	if c.old != nil && c.new != nil && c.old.GetResourceVersion() == c.new.GetResourceVersion() {
+		return
+	}
+	for _, listen := range w.listeners {
+		listen(c)
+	}
+}
+
+func (w *watcher) cacheOf(k kind) cache.Cache {
+	if w.kinds[k].owned {
+		return w.owned
+	}
+	return w.main
+}
+
+func (w *watcher) informer(k kind) (cache.Informer, bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	informer, ok := w.started[k]
+	return informer, ok
+}
+
+// ready says that the cache holds all objects of a kind.
+func (w *watcher) ready(k kind) bool {
+	informer, ok := w.informer(k)
+	return ok && informer.HasSynced()
+}
+
+// reader is the cache that holds a kind, if it is complete.
+func (w *watcher) reader(k kind) (client.Reader, bool) {
+	if !w.ready(k) {
+		return nil, false
+	}
+	return w.cacheOf(k), true
+}
+
+// synced is nil when every kind that the API server serves is completely cached.
+func (w *watcher) synced() error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if !w.polled {
+		return errNotPolled
+	}
+	for _, k := range w.ordered() {
+		if informer, ok := w.started[k]; ok && !informer.HasSynced() {
+			return fmt.Errorf("%s: %w", k, errNotSynced)
+		}
+	}
+	return nil
+}
+
+// ordered is every kind in a fixed order.
+func (w *watcher) ordered() []kind {
+	kinds := make([]kind, 0, len(w.kinds))
+	for k := range w.kinds {
+		kinds = append(kinds, k)
+	}
+	slices.Sort(kinds)
+	return kinds
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/companion"
+)
+
+// writer writes companions' objects. It never writes to an object that daprise did not make.
+type writer struct {
+	client client.Client
+	// live reads the API server, for objects that no cache of ours would show.
+	live client.Reader
+	log  logr.Logger
+}
+
+// apply applies waves, each after the one before. Where an object of a wanted name is not ours, it is returned, nothing is written to
+// it, and later waves are not begun.
+func (w writer) apply(ctx context.Context, waves [][]client.Object, o observed) (foreign []mesh.Object, err error) {
+	for _, wave := range waves {
+		results := make([]error, len(wave))
+		var group sync.WaitGroup
+		for i, object := range wave {
+			group.Go(func() { results[i] = w.applyOne(ctx, object, find(o.ours, object)) })
+		}
+		group.Wait()
+		var errs []error
+		for i, result := range results {
+			if errors.Is(result, errForeign) {
+				foreign = append(foreign, nameOf(wave[i]))
+				continue
+			}
+			errs = append(errs, result)
+		}
+		if err := errors.Join(errs...); err != nil || len(foreign) > 0 {
+			return foreign, err
+		}
+	}
+	return nil, nil
+}
+
+// applyOne applies one object over its stored state, nil where the caches know of none.
+func (w writer) applyOne(ctx context.Context, wanted, stored client.Object) error {
+	content, err := companion.Content(wanted)
+	if err != nil {
+		return err
+	}
+	options := []client.ApplyOption{client.FieldOwner(mesh.FieldManager)}
+	if stored == nil {
+		if stored, err = w.lookup(ctx, wanted); err != nil {
+			return err
+		}
+	}
+	if stored != nil {
+		// The UID makes the write fail if another object has taken the name since.
+		content.SetUID(stored.GetUID())
+		options = append(options, client.ForceOwnership)
+	}
+	name := nameOf(wanted)
+	err = w.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(content), options...)
+	if err != nil {
+		// A conflict without ownership forced: somebody else made it in this moment, and the next attempt sees whose it is.
+		return fmt.Errorf("apply %s: %w", name, err)
+	}
+	w.log.V(1).Info("applied", "object", name.String())
+	return nil
+}
+
+// lookup reads the metadata of an object that the caches do not hold: nil if there is none, errForeign if it is not ours.
+func (w writer) lookup(ctx context.Context, wanted client.Object) (client.Object, error) {
+	stored := &metav1.PartialObjectMetadata{}
+	stored.SetGroupVersionKind(wanted.GetObjectKind().GroupVersionKind())
+	err := w.live.Get(ctx, client.ObjectKeyFromObject(wanted), stored)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for %s: %w", nameOf(wanted), err)
+	case !isOurs(stored, wanted.GetLabels()[mesh.LabelInstance]):
+		return nil, errForeign
+	default:
+		return stored, nil
+	}
+}
+
+// isOurs says that daprise made an object for an app ID: it carries both labels, and no controller but an object that can be enrolled.
+func isOurs(object metav1.Object, id string) bool {
+	labels := object.GetLabels()
+	if labels[mesh.LabelManagedBy] != mesh.ManagedByDaprise || labels[mesh.LabelInstance] != id {
+		return false
+	}
+	owner := metav1.GetControllerOf(object)
+	if owner == nil {
+		return true
+	}
+	switch kind(owner.Kind) {
+	case kindService, kindDeployment, kindGateway:
+		return true
+	default:
+		return false
+	}
+}
+
+// remove deletes objects of ours, each only if it is still the same object.
+func (w writer) remove(ctx context.Context, objects []client.Object) error {
+	var errs []error
+	for _, object := range objects {
+		uid := object.GetUID()
+		err := w.client.Delete(ctx, object, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			errs = append(errs, fmt.Errorf("delete %s: %w", nameOf(object), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func nameOf(object client.Object) mesh.Object {
+	apiVersion, kind := object.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
+	return mesh.Object{APIVersion: apiVersion, Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
+}
