@@ -46,36 +46,60 @@ func (j *judge) finding(code mesh.Code, message string) mesh.Finding {
 	}
 }
 
-// Change is a world before and after one write.
-type Change struct {
-	Before, After *mesh.View
-	SetBefore     *Set
-	SetAfter      *Set
+// LostByApp tells what a change of the world takes from an app's companion. lost are the ways in that it opens: findings of isolation
+// that hold after it and did not before. cut are the flows that it stops: findings of reachability that are new. What was wrong
+// before is not the change's fault. It does not modify its arguments.
+func LostByApp(before, after World, app mesh.App) (lost, cut []mesh.Finding) {
+	return lostBetween(
+		&judge{view: before.View, set: before.Set, c: ofApp(before.View, app)},
+		&judge{view: after.View, set: after.Set, c: ofApp(after.View, app)},
+	)
 }
 
-// LostByApp tells what a write takes from an app's companion. lost are the ways in that it opens: findings of isolation that hold
-// after it and did not before. cut are the flows that it stops: findings of reachability that are new. What was wrong before is not
-// the write's fault.
-func LostByApp(change Change, app mesh.App) (lost, cut []mesh.Finding) {
-	return change.lost(ofApp(change.Before, app), ofApp(change.After, app))
+// LostByIngress tells what a change takes from an ingress companion, on the same terms as LostByApp.
+func LostByIngress(before, after World, ingress mesh.Ingress) (lost, cut []mesh.Finding) {
+	return lostBetween(
+		&judge{view: before.View, set: before.Set, c: ofIngress(before.View, ingress)},
+		&judge{view: after.View, set: after.Set, c: ofIngress(after.View, ingress)},
+	)
 }
 
-// LostByIngress tells what a write takes from an ingress companion, on the same terms as LostByApp.
-func LostByIngress(change Change, ingress mesh.Ingress) (lost, cut []mesh.Finding) {
-	return change.lost(ofIngress(change.Before, ingress), ofIngress(change.After, ingress))
-}
-
-func (ch Change) lost(before, after *companion) (lost, cut []mesh.Finding) {
-	was := judge{view: ch.Before, set: ch.SetBefore, c: before}
-	is := judge{view: ch.After, set: ch.SetAfter, c: after}
-	lost = is.isolation(&was)
+func lostBetween(was, is *judge) (lost, cut []mesh.Finding) {
+	lost = is.isolation(was)
+	if is.carriedByZtunnel() && !was.carriedByZtunnel() {
+		lost = append(lost, is.ztunnel())
+	}
 	known := was.reachability()
 	for _, f := range is.reachability() {
-		if !slices.ContainsFunc(known, func(k mesh.Finding) bool { return k.Witness != nil && f.Witness != nil && *k.Witness == *f.Witness }) {
+		if !slices.ContainsFunc(known, func(k mesh.Finding) bool { return *k.Witness == *f.Witness }) {
 			cut = append(cut, f)
 		}
 	}
 	mesh.SortFindings(lost)
 	mesh.SortFindings(cut)
 	return lost, cut
+}
+
+// VoidFor explains a void policy to whom it selects: one finding, severity Warn, for each companion of the View that the policy
+// would have concerned.
+func VoidFor(view *mesh.View, set *Set, p *Policy) []mesh.Finding {
+	var findings []mesh.Finding
+	for _, c := range companionsOf(view) {
+		j := &judge{view: view, set: set, c: c}
+		if f, ok := j.voided(p); ok {
+			findings = append(findings, f)
+		}
+	}
+	return findings
+}
+
+func companionsOf(view *mesh.View) []*companion {
+	var list []*companion
+	for _, g := range view.Ingresses {
+		list = append(list, ofIngress(view, g))
+	}
+	for _, a := range view.Apps {
+		list = append(list, ofApp(view, a))
+	}
+	return list
 }

@@ -21,14 +21,21 @@ func (j *judge) environment() []mesh.Finding {
 	if f, ok := j.cilium(); ok {
 		findings = append(findings, f)
 	}
-	if j.view.Namespaces[j.c.ref.Namespace][labelZtunnel] == "true" {
-		f := j.finding(mesh.CodeZtunnel, fmt.Sprintf("namespace %s has label %s=true: ztunnel carries the traffic of %s past network policy for its ports",
-			j.c.ref.Namespace, labelZtunnel, j.c))
-		f.Fix = fmt.Sprintf("Run: kubectl label namespace %s %s-", j.c.ref.Namespace, labelZtunnel)
-		f.Fix += " ; Dapr encrypts between companions by itself."
-		findings = append(findings, f)
+	if j.carriedByZtunnel() {
+		findings = append(findings, j.ztunnel())
 	}
 	return findings
+}
+
+func (j *judge) ztunnel() mesh.Finding {
+	ns := j.c.ref.Namespace
+	f := j.finding(mesh.CodeZtunnel, fmt.Sprintf("namespace %s has label %s=true: ztunnel carries the traffic of %s past network policy for its ports", ns, labelZtunnel, j.c))
+	f.Fix = fmt.Sprintf("Take the label back (kubectl label namespace %s %s-): Dapr encrypts between companions by itself.", ns, labelZtunnel)
+	return f
+}
+
+func (j *judge) carriedByZtunnel() bool {
+	return j.view.Namespaces[j.c.ref.Namespace][labelZtunnel] == "true"
 }
 
 func (j *judge) cilium() (mesh.Finding, bool) {

@@ -33,22 +33,22 @@ func (j *judge) flow(n need, d direction) (mesh.Finding, bool) {
 		f.Fix, f.Manifest = "Say it with endpoint selectors or entities, as the policy below does.", j.admitting(n, d)
 	case !judged.allowed && by.by.deny:
 		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s of %s denies it", j.denial(n, d), by.by.field(), by.by.policy.ref.Object()))
-		f.Fix, f.Manifest = "Narrow that rule or take it back: "+by.by.emptied(), j.admitting(n, d)
+		f.Fix, f.Manifest = "Narrow that rule or empty it ("+by.by.emptied()+").", j.admitting(n, d)
 	case !judged.allowed:
 		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s enables default deny at %s and no rule allows it", j.denial(n, d), by.by.policy.ref.Object(), d.point(n, j.c)))
 		f.Fix, f.Manifest = "Apply the policy below.", j.admitting(n, d)
 	case by.proxied != nil && n.port == mesh.PortInternal:
 		f = j.finding(mesh.CodeL7OnInternal, fmt.Sprintf("%s reaches %s on %d/TCP through a layer 7 rule, which breaks Dapr's mutual TLS: %s of %s",
 			n.name, j.c, n.port, by.proxied.field(), by.proxied.policy.ref.Object()))
-		f.Fix, f.Manifest = "Leave out the layer 7 rules: "+by.proxied.emptied(), j.admitting(n, d)
+		f.Fix, f.Manifest = "Leave out the layer 7 rules, or empty that rule ("+by.proxied.emptied()+") and apply the policy below.", j.admitting(n, d)
 	case by.partial != nil:
 		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s reaches %s on %d/TCP with part of the requests alone: %s of %s has layer 7 rules",
 			n.name, j.c, n.port, by.partial.field(), by.partial.policy.ref.Object()))
-		f.Fix, f.Manifest = "Leave out the layer 7 rules or apply the policy below.", j.admitting(n, d)
+		f.Fix, f.Manifest = "Leave out the layer 7 rules, or apply the policy below.", j.admitting(n, d)
 	case by.auth != nil && (n.from.Entity != "" || by.auth.auth == authAlwaysFail):
 		f = j.finding(mesh.CodeAuthReservedPeer, fmt.Sprintf("%s can never reach %s on %d/TCP: %s of %s asks for authentication, which %s cannot give",
 			n.name, j.c, n.port, by.auth.field(), by.auth.policy.ref.Object(), n.name))
-		f.Fix, f.Manifest = "Leave out authentication there: "+by.auth.emptied(), j.admitting(n, d)
+		f.Fix, f.Manifest = "Leave out authentication there, or empty that rule ("+by.auth.emptied()+") and apply the policy below.", j.admitting(n, d)
 	default:
 		return mesh.Finding{}, false
 	}

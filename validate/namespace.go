@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validate
+
+import (
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+)
+
+// Namespace decides about a change of a namespace's labels, by which policies may select: it denies, before modes, a change by which a
+// live companion loses its isolation, and warns of one that stops a flow which a live route needs. before and after differ in the
+// labels of the namespace alone. Changing daprise.dev/coverage or daprise.dev/policies is the platform's right and needs no
+// permission. It does not modify its arguments.
+func Namespace(before, after *mesh.View, set *policy.Set, namespace string) []mesh.Finding {
+	object := mesh.Object{APIVersion: "v1", Kind: "Namespace", Name: namespace}
+	findings := about(object, lossesOf(
+		policy.World{View: before, Set: set}, policy.World{View: after, Set: set}, "with these labels "))
+	mesh.SortFindings(findings)
+	return findings
+}
