@@ -5,7 +5,6 @@ package mutate
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/daprise/daprise/mesh"
@@ -42,20 +41,6 @@ func (m *mutation) previous() previous {
 // joins says whether a rule to an app has to wait: requests go straight to the app today, and a companion is not ready to take them.
 func (p previous) joins(app mesh.App, ingress mesh.Ingress) bool {
 	return p.direct[app.AppRef] && !p.through[app.AppRef] && !(app.Companion.Ready && ingress.Companion.Ready)
-}
-
-// joining says that rules wait.
-func (m *mutation) joining(app mesh.App, ingress mesh.Ingress) mesh.Finding {
-	waits := "the companion of " + app.String()
-	switch {
-	case !app.Companion.Ready && !ingress.Companion.Ready:
-		waits = fmt.Sprintf("the companions of %s and of Gateway %s/%s", app, ingress.Namespace, ingress.Gateway)
-	case app.Companion.Ready:
-		waits = fmt.Sprintf("the companion of Gateway %s/%s", ingress.Namespace, ingress.Gateway)
-	}
-	return m.warning(mesh.CodeJoining, "spec.rules",
-		fmt.Sprintf("Joining: the rules to app %q still go straight to Service %s/%s until %s can take requests", app.AppRef, app.Namespace, app.Service, waits),
-		"Wait: the rules are rewritten when that is so. Until then the companion's conditions say what is missing.")
 }
 
 // unchanged says whether an update leaves everything as it was that is judged here.

@@ -69,7 +69,7 @@ func (m *mutation) plan(rules []direct) ([]plan, []mesh.Finding, error) {
 		}
 	}
 	for _, app := range joining {
-		findings = append(findings, m.joining(app, *ingress))
+		findings = append(findings, mesh.Joining(m.object, app, *ingress))
 	}
 	if m.unchanged() {
 		for i := range findings {

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validate
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	kjson "sigs.k8s.io/json"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+)
+
+// RouteWrite is one write of a route, as mutated.
+type RouteWrite struct {
+	// Kind is HTTPRoute or GRPCRoute.
+	Kind string
+	// Object is the new object's JSON; OldObject is empty for CREATE.
+	Object    []byte
+	OldObject []byte
+}
+
+// Route decides whether a route is admitted. It checks properties of the route as it would be stored and never compares it with a
+// rewrite, so that versions of daprise accept each other's output: whatever goes to a companion goes to the ingress companion of the
+// route's own Gateway, for one enrolled app whose Service the route may refer to, without the headers by which a client could choose
+// otherwise; and every companion on the way is covered. The findings have their severity before modes (ApplyModes).
+//
+// An update that leaves the spec and our annotations as they were, but for daprise.dev/revision, is never refused: what would deny
+// warns. An object that is being deleted has no findings.
+//
+// An error means that the request could not be decoded; it is never a refusal. Route does not modify its arguments.
+func Route(w policy.World, r RouteWrite) ([]mesh.Finding, error) {
+	stored, err := readRoute(w.View, r.Kind, r.Object)
+	if err != nil {
+		return nil, err
+	}
+	if stored.deleted {
+		return nil, nil
+	}
+	var findings []mesh.Finding
+	for _, rule := range []func(*routeFacts) []mesh.Finding{
+		companionServices, invocationHeaders, invocationGrants, invocationBackends, routeParents, optOut, directRules, retargets,
+	} {
+		findings = append(findings, rule(stored)...)
+	}
+	findings = append(findings, stored.coverage(w)...)
+	if len(r.OldObject) > 0 && mesh.Denied(findings) {
+		unchanged, err := sameRoute(r)
+		if err != nil {
+			return nil, err
+		}
+		if unchanged {
+			findings = warnInstead(findings)
+		}
+	}
+	mesh.SortFindings(findings)
+	return findings, nil
+}
+
+// routeFacts is what the rules read of a route.
+type routeFacts struct {
+	view        *mesh.View
+	kind        string
+	object      mesh.Object
+	namespace   string
+	annotations map[string]string
+	parents     mesh.RouteParents
+	rules       []routeRule
+	deleted     bool
+	// invocations are the rules that name companions' Services as backends, in order.
+	invocations []invocation
+}
+
+// routeRule is the part of a rule that HTTPRoutes and GRPCRoutes write alike.
+type routeRule struct {
+	Filters     []gatewayv1.HTTPRouteFilter `json:"filters"`
+	BackendRefs []gatewayv1.HTTPBackendRef  `json:"backendRefs"`
+}
+
+// invocation is a rule that goes through an ingress companion and says for which app.
+type invocation struct {
+	rule    int
+	ingress mesh.Ingress
+	app     mesh.App
+	mesh.Invocation
+}
+
+// routeJSON is the part of a route that is judged.
+type routeJSON struct {
+	Metadata struct {
+		Name              string            `json:"name"`
+		Namespace         string            `json:"namespace"`
+		Annotations       map[string]string `json:"annotations"`
+		DeletionTimestamp string            `json:"deletionTimestamp"`
+	} `json:"metadata"`
+	Spec struct {
+		ParentRefs []gatewayv1.ParentReference `json:"parentRefs"`
+		Rules      []routeRule                 `json:"rules"`
+	} `json:"spec"`
+}
+
+func readRoute(view *mesh.View, kind string, data []byte) (*routeFacts, error) {
+	var r routeJSON
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &r); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", kind, err)
+	}
+	facts := &routeFacts{
+		view: view,
+		kind: kind,
+		object: mesh.Object{
+			APIVersion: gatewayv1.GroupVersion.String(), Kind: kind, Namespace: r.Metadata.Namespace, Name: r.Metadata.Name,
+		},
+		namespace:   r.Metadata.Namespace,
+		annotations: r.Metadata.Annotations,
+		parents:     mesh.Parents(r.Metadata.Namespace, r.Spec.ParentRefs),
+		rules:       r.Spec.Rules,
+		deleted:     r.Metadata.DeletionTimestamp != "",
+	}
+	for i := range facts.rules {
+		if found, ok := facts.invocation(i); ok {
+			facts.invocations = append(facts.invocations, found)
+		}
+	}
+	return facts, nil
+}
+
+// invocation reads a rule as an invocation of one enrolled app through the ingress companion that its first backendRef names.
+func (r *routeFacts) invocation(rule int) (invocation, bool) {
+	if len(r.rules[rule].BackendRefs) == 0 {
+		return invocation{}, false
+	}
+	service, ok := mesh.BackendService(r.namespace, r.rules[rule].BackendRefs[0].BackendObjectReference)
+	if !ok {
+		return invocation{}, false
+	}
+	i := slices.IndexFunc(r.view.Ingresses, func(g mesh.Ingress) bool {
+		return g.Namespace == service.Namespace && mesh.CompanionName(g.ID) == service.Name
+	})
+	if i < 0 {
+		return invocation{}, false
+	}
+	found, ok := mesh.RuleInvocation(r.rules[rule].Filters)
+	if !ok {
+		return invocation{}, false
+	}
+	app, ok := r.view.App(found.App)
+	return invocation{rule: rule, ingress: r.view.Ingresses[i], app: app, Invocation: found}, ok
+}
+
+// coverage is what is missing on the way of the route's invocations. What the route targets as it is stored today does not count.
+func (r *routeFacts) coverage(w policy.World) []mesh.Finding {
+	targets := make([]mesh.RouteTarget, 0, len(r.invocations))
+	for _, n := range r.invocations {
+		target := mesh.RouteTarget{Route: r.object, Ingress: n.ingress.AppRef, App: n.app.AppRef}
+		if !slices.Contains(targets, target) {
+			targets = append(targets, target)
+		}
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	view := *w.View
+	view.Routes = slices.DeleteFunc(slices.Clone(w.View.Routes), func(t mesh.RouteTarget) bool { return t.Route == r.object })
+	return Coverage(policy.World{View: &view, Set: w.Set}, r.object, targets)
+}
+
+// finding is a denial about the route.
+func (r *routeFacts) finding(code mesh.Code, field, message, fix string) mesh.Finding {
+	return mesh.Finding{Code: code, Severity: mesh.Deny, Object: r.object, Field: field, Message: message, Fix: fix}
+}
+
+// sameRoute says whether an update leaves everything as it was that is judged.
+func sameRoute(r RouteWrite) (bool, error) {
+	type judged struct {
+		Metadata struct {
+			Annotations map[string]string `json:"annotations"`
+		} `json:"metadata"`
+		Spec map[string]any `json:"spec"`
+	}
+	var sides [2][]byte
+	for i, data := range [][]byte{r.OldObject, r.Object} {
+		var j judged
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &j); err != nil {
+			return false, fmt.Errorf("decode %s: %w", r.Kind, err)
+		}
+		ours := map[string]string{}
+		for _, key := range []string{mesh.AnnotationOriginal, mesh.AnnotationEnabled, mesh.AnnotationInvoke} {
+			ours[key] = j.Metadata.Annotations[key]
+		}
+		canonical, err := json.Marshal([]any{ours, j.Spec})
+		if err != nil {
+			return false, fmt.Errorf("compare %s: %w", r.Kind, err)
+		}
+		sides[i] = canonical
+	}
+	return bytes.Equal(sides[0], sides[1]), nil
+}
+
+// warnInstead lets findings pass that an update did not cause. It does not modify them.
+func warnInstead(findings []mesh.Finding) []mesh.Finding {
+	findings = slices.Clone(findings)
+	for i := range findings {
+		if findings[i].Severity == mesh.Deny {
+			findings[i].Severity = mesh.Warn
+		}
+	}
+	return findings
+}
