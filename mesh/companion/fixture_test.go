@@ -34,7 +34,7 @@ func config() mesh.Config {
 				},
 				Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
 			},
-			Env: []string{"OTEL_RESOURCE_ATTRIBUTES", "HTTPS_PROXY"},
+			Env: []string{"OTEL_RESOURCE_ATTRIBUTES", "HTTPS_PROXY", "NAMESPACE"},
 		},
 	}
 }

@@ -124,7 +124,7 @@ func everyMappedKey() map[string]string {
 		"dapr.io/disable-init-endpoints":                  "config, subscribe",
 		"dapr.io/disable-builtin-k8s-secret-store":        "true",
 		"dapr.io/sidecar-image":                           "example.com/daprd:patched",
-		"dapr.io/env":                                     "OTEL_RESOURCE_ATTRIBUTES=team=shop,tier=1, HTTPS_PROXY=http://proxy:3128",
+		"dapr.io/env":                                     "OTEL_RESOURCE_ATTRIBUTES=team=shop,stage, HTTPS_PROXY=http://proxy:3128",
 		"dapr.io/sidecar-cpu-request":                     "250m",
 		"dapr.io/sidecar-cpu-limit":                       "2",
 		"dapr.io/sidecar-memory-request":                  "1Gi",

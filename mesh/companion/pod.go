@@ -24,6 +24,21 @@ const (
 	sentryComponent  = "dapr-sentry"
 )
 
+// Variables of the container that daprise sets.
+const (
+	envNamespace               = "NAMESPACE"
+	envPodName                 = "POD_NAME"
+	envHostIP                  = "DAPR_HOST_IP"
+	envTrustAnchors            = "DAPR_TRUST_ANCHORS"
+	envControlPlaneNamespace   = "DAPR_CONTROLPLANE_NAMESPACE"
+	envControlPlaneTrustDomain = "DAPR_CONTROLPLANE_TRUST_DOMAIN"
+	envKeys                    = "DAPR_ENV_KEYS"
+)
+
+func ownVariables() []string {
+	return []string{envNamespace, envPodName, envHostIP, envTrustAnchors, envControlPlaneNamespace, envControlPlaneTrustDomain, envKeys}
+}
+
 // AnnotationConfiguration on a companion's pod template holds a hash of its Configuration's content: Dapr reads a Configuration once,
 // at start, so a change has to roll the pods. (Trust anchors and daprise's config file are in the template themselves.)
 const AnnotationConfiguration = mesh.Prefix + "configuration"
@@ -132,12 +147,12 @@ func (i instance) env() []corev1.EnvVar {
 		}}
 	}
 	env := []corev1.EnvVar{
-		{Name: "NAMESPACE", Value: i.ref.Namespace},
-		field("POD_NAME", "metadata.name"),
-		field("DAPR_HOST_IP", "status.podIP"),
-		{Name: "DAPR_TRUST_ANCHORS", Value: i.input.TrustAnchors},
-		{Name: "DAPR_CONTROLPLANE_NAMESPACE", Value: dapr.ControlPlaneNamespace},
-		{Name: "DAPR_CONTROLPLANE_TRUST_DOMAIN", Value: dapr.TrustDomain},
+		{Name: envNamespace, Value: i.ref.Namespace},
+		field(envPodName, "metadata.name"),
+		field(envHostIP, "status.podIP"),
+		{Name: envTrustAnchors, Value: i.input.TrustAnchors},
+		{Name: envControlPlaneNamespace, Value: dapr.ControlPlaneNamespace},
+		{Name: envControlPlaneTrustDomain, Value: dapr.TrustDomain},
 	}
 	return append(env, i.settings.envVars()...)
 }

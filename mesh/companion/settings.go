@@ -146,7 +146,7 @@ func (s settings) envVars() []corev1.EnvVar {
 	for i, v := range vars {
 		names[i] = v.Name
 	}
-	return append(vars, corev1.EnvVar{Name: "DAPR_ENV_KEYS", Value: strings.Join(names, " ")})
+	return append(vars, corev1.EnvVar{Name: envKeys, Value: strings.Join(names, " ")})
 }
 
 // parseEnv reads "A=1, B=2". A comma that no "NAME=" follows belongs to the value, as with Dapr. It says false where a variable is set

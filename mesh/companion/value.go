@@ -145,14 +145,14 @@ func listedImage() Value {
 	}
 }
 
-// listedEnv allows the variables of the config file.
+// listedEnv allows the variables of the config file, but never those that make up the companion's identity and place.
 func listedEnv() Value {
 	return Value{
 		Text: `"NAME=value, …" with names of the list companion.env in daprise's config file`,
 		parse: func(value string, config mesh.Config) (string, bool) {
 			vars, ok := parseEnv(value)
 			for _, v := range vars {
-				ok = ok && slices.Contains(config.Companion.Env, v.Name)
+				ok = ok && slices.Contains(config.Companion.Env, v.Name) && !slices.Contains(ownVariables(), v.Name)
 			}
 			return value, ok
 		},
