@@ -2,6 +2,8 @@
 
 package mesh
 
+import "strings"
+
 // Codes: 1xx coverage, 2xx routes, 3xx enrolment and companions, 4xx environment. Never reused.
 const (
 	CodeNotIsolated      Code = "DPR101"
@@ -44,3 +46,30 @@ const (
 	CodeCiliumSetting    Code = "DPR403"
 	CodeTrustBundle      Code = "DPR404"
 )
+
+// Codes are all codes, in their order.
+func Codes() []Code {
+	return []Code{
+		CodeNotIsolated, CodeFlowDenied, CodeTooBroad, CodeAuthReservedPeer, CodeL7OnInternal, CodePolicyVoid,
+		CodeNotJudged, CodeZtunnel, CodeNeededByRoute, CodeAppReachable, CodeSelectorTypo, CodeNamedPort,
+		CodeMixedBackends, CodeMixedParents, CodeBackendPort, CodeDaprHeaders, CodeIgnoredFilter, CodeHeaderForm, CodeGrantMissing,
+		CodeCompanionService, CodeTooLarge, CodeDaprCannotCarry, CodePrefixRetarget, CodeJoining, CodeUnsupportedRule,
+		CodeUnknownKey, CodeBadValue, CodeNoPort, CodeAppIDTaken, CodeNameTaken, CodeSidecarToo, CodeDaprKeyRefused,
+		CodeServiceUnfit, CodeAmbiguousService, CodeUnsafeOptOut,
+		CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle,
+	}
+}
+
+// Coverage says whether a code is of the family whose severity is the mode of a namespace.
+func (c Code) Coverage() bool { return strings.HasPrefix(string(c), "DPR1") }
+
+// Warns says whether a code can be a warning: coverage by the mode of its namespace, the others by their nature. The rest refuses
+// wherever it is found.
+func (c Code) Warns() bool {
+	switch c {
+	case CodeHeaderForm, CodePrefixRetarget, CodeJoining, CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle:
+		return true
+	default:
+		return c.Coverage()
+	}
+}

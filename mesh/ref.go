@@ -4,6 +4,13 @@ package mesh
 
 import "k8s.io/apimachinery/pkg/types"
 
+// Kinds that can be enrolled.
+const (
+	KindService    = "Service"
+	KindDeployment = "Deployment"
+	KindGateway    = "Gateway"
+)
+
 // Object names one object of a cluster or of a file.
 type Object struct {
 	APIVersion string `json:"apiVersion"`

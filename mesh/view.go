@@ -15,6 +15,8 @@ type View struct {
 	Cilium Cilium
 	// Namespaces holds the labels of each namespace that is concerned. A namespace that is not in it counts as one without labels.
 	Namespaces map[string]map[string]string
+	// Objects are what Apps and Ingresses were resolved from. Admission puts the object of a request in its place among them.
+	Objects Objects
 	// Apps and Ingresses are the valid enrolments of the namespaces concerned.
 	Apps      []App
 	Ingresses []Ingress
@@ -26,6 +28,9 @@ type View struct {
 	Grants []Grant
 	// CompanionServices are the Services that daprise made, by name, also those of an app that is leaving.
 	CompanionServices []Name
+	// Foreign are objects in the namespaces concerned that bear the name of an object that a companion has or would have there, of the
+	// same kind, and that daprise did not make.
+	Foreign []Object
 	// Missing are the kinds that the API server does not serve ("CiliumNetworkPolicy"), sorted: none of their objects can be known.
 	Missing []string
 }
