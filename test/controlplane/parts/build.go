@@ -26,18 +26,21 @@ func (p Programs) Path(name string) string { return filepath.Join(p.dir, name) }
 
 // program is one thing to build: a main package of hack/controlplane and the
 // name of the file made of it.
-type program struct{ pkg, name string }
+type program struct {
+	pkg, name string
+	tags      []string // build tags, if any
+}
 
 // programs in the order in which they are built: the small ones first, so that
 // a broken setup shows early.
 func programs() []program {
 	return []program{
-		{"go.etcd.io/etcd/server/v3", "etcd"},
-		{"sigs.k8s.io/kwok/cmd/kwok", "kwok"},
-		{"k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver"},
-		{"k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager"},
-		{"k8s.io/kubernetes/cmd/kube-scheduler", "kube-scheduler"},
-		{"k8s.io/kubernetes/cmd/kubectl", "kubectl"},
+		{pkg: "go.etcd.io/etcd/server/v3", name: "etcd"},
+		{pkg: "sigs.k8s.io/kwok/cmd/kwok", name: "kwok"},
+		{pkg: "k8s.io/kubernetes/cmd/kube-apiserver", name: "kube-apiserver"},
+		{pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", name: "kube-controller-manager"},
+		{pkg: "k8s.io/kubernetes/cmd/kube-scheduler", name: "kube-scheduler"},
+		{pkg: "k8s.io/kubernetes/cmd/kubectl", name: "kubectl"},
 	}
 }
 
@@ -102,6 +105,9 @@ func (p Programs) buildMissing(ctx context.Context, module string, log io.Writer
 func (p Programs) buildOne(ctx context.Context, module string, prog program, shown progress) error {
 	unfinished := p.Path(".unfinished-" + prog.name)
 	args := append([]string{"build"}, buildFlags()...)
+	if len(prog.tags) > 0 {
+		args = append(args, "-tags", strings.Join(prog.tags, ","))
+	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", unfinished, prog.pkg)...)
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package parts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Extra is a program that a suite needs beside the control plane, built from a
+// Go module of its own.
+type Extra struct {
+	// Module is the folder of the module, below the project's root.
+	Module string
+	// Files of the module that decide what is built, beside go.mod and go.sum.
+	Files []string
+	// Package is the main package, Name the file made of it.
+	Package, Name string
+	Tags          []string
+	// Prepare makes what the module's go.mod points to, if that is generated. It
+	// is called before a build and not when the program exists already.
+	Prepare func(ctx context.Context, log io.Writer) error
+}
+
+// BuildExtra builds programs as Build does, on the same terms: once, into the
+// ignored cache, keyed by the module, the tags and the Go version. It returns
+// their paths by name.
+func BuildExtra(ctx context.Context, root string, extras []Extra, log io.Writer) (map[string]string, error) {
+	paths := map[string]string{}
+	for _, extra := range extras {
+		path, err := extra.build(ctx, root, log)
+		if err != nil {
+			return nil, err
+		}
+		paths[extra.Name] = path
+	}
+	return paths, nil
+}
+
+func (e Extra) build(ctx context.Context, root string, log io.Writer) (string, error) {
+	module := filepath.Join(root, filepath.FromSlash(e.Module))
+	key, err := hashFiles(module, append([]string{"go.mod", "go.sum"}, e.Files...)...)
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w", e.Name, err)
+	}
+	cache := filepath.Join(CacheDir(root), "extra")
+	built := Programs{dir: filepath.Join(cache, strings.Join(append([]string{key}, e.Tags...), "-"))}
+	exists := func() bool {
+		_, err := os.Stat(built.Path(e.Name))
+		return err == nil
+	}
+	if exists() {
+		return built.Path(e.Name), nil
+	}
+	if err := os.MkdirAll(built.dir, 0o755); err != nil {
+		return "", fmt.Errorf("build %s: %w", e.Name, err)
+	}
+	lock, err := LockAny(ctx, log, "another build of "+e.Name, filepath.Join(cache, "build.lock"))
+	if err != nil {
+		return "", err
+	}
+	if !exists() {
+		err = e.buildIn(ctx, built, module, log)
+	}
+	return built.Path(e.Name), errors.Join(err, lock.Unlock())
+}
+
+func (e Extra) buildIn(ctx context.Context, built Programs, module string, log io.Writer) error {
+	if e.Prepare != nil {
+		if err := e.Prepare(ctx, log); err != nil {
+			return fmt.Errorf("prepare the build of %s: %w", e.Name, err)
+		}
+	}
+	one := program{pkg: e.Package, name: e.Name, tags: e.Tags}
+	return built.buildOne(ctx, module, one, progress{log: log, label: e.Name})
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package build
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/daprise/daprise/test/controlplane/parts"
+)
+
+// Names of the programs, as keys of what Programs and Own return.
+const (
+	Daprd     = "daprd"
+	Sentry    = "sentry"
+	Operator  = "operator"
+	Placement = "placement"
+	Scheduler = "scheduler"
+	Traefik   = "traefik"
+	CoreDNS   = "coredns"
+	KubeProxy = "kube-proxy"
+	Daprise   = "daprise-webhook"
+	Whoami    = "whoami"
+)
+
+const daprModule = "hack/datapath/dapr"
+
+// dapr is one of Dapr's programs. Without a tag daprd knows no component and
+// ends at start; the others need none.
+func dapr(name string, tags ...string) parts.Extra {
+	return parts.Extra{
+		Module: daprModule, Files: []string{"tools.go"}, Package: "github.com/dapr/dapr/cmd/" + name, Name: name, Tags: tags,
+	}
+}
+
+func extra(root, name string) (parts.Extra, error) {
+	switch name {
+	case Daprd:
+		return dapr(name, "stablecomponents"), nil
+	case Sentry, Operator, Placement, Scheduler:
+		return dapr(name), nil
+	case CoreDNS:
+		return parts.Extra{Module: "hack/datapath/coredns", Files: []string{"main.go"}, Package: ".", Name: name}, nil
+	case KubeProxy:
+		return parts.Extra{
+			Module: "hack/controlplane", Files: []string{"tools.go"}, Package: "k8s.io/kubernetes/cmd/kube-proxy", Name: name,
+		}, nil
+	case Traefik:
+		return parts.Extra{
+			Module: traefikModule, Files: []string{"tools.go"}, Package: "github.com/traefik/traefik/v3/cmd/traefik", Name: name,
+			Prepare: func(ctx context.Context, _ io.Writer) error { return traefikReplacements(ctx, root) },
+		}, nil
+	default:
+		return parts.Extra{}, fmt.Errorf("build %q: no such program", name)
+	}
+}
+
+// Programs builds the named programs of others and returns their paths by
+// name. Cold, all of them together take some twelve minutes on two cores; log
+// gets a line every 15 seconds.
+func Programs(ctx context.Context, root string, log io.Writer, names ...string) (map[string]string, error) {
+	var extras []parts.Extra
+	for _, name := range names {
+		one, err := extra(root, name)
+		if err != nil {
+			return nil, err
+		}
+		extras = append(extras, one)
+	}
+	return parts.BuildExtra(ctx, root, extras, log)
+}
+
+// Own builds the project's own programs, daprise-webhook and the example's
+// whoami, into dir: statically, since they run in a root of their own.
+func Own(ctx context.Context, root, dir string) (map[string]string, error) {
+	paths := map[string]string{}
+	for name, pkg := range map[string]string{Daprise: "./cmd/daprise-webhook", Whoami: "./examples/whoami/whoami"} {
+		path := filepath.Join(dir, name)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, pkg)
+		cmd.Dir = root
+		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
+		paths[name] = path
+	}
+	return paths, nil
+}
