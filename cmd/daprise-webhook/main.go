@@ -1,24 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Command daprise-webhook is the server: admission on every replica, controllers on the leader.
 package main
 
 import (
-	_ "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
-	_ "github.com/cert-manager/cert-manager/pkg/server/tls"
-	_ "github.com/cert-manager/cert-manager/pkg/server/tls/authority"
-	_ "github.com/cilium/cilium/pkg/k8s"
-	_ "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/utils"
-	_ "github.com/cilium/cilium/pkg/policy/api"
-	_ "github.com/google/go-cmp/cmp"
-	_ "github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "github.com/spf13/cobra"
-	_ "pgregory.net/rapid"
-	_ "sigs.k8s.io/controller-runtime"
-	_ "sigs.k8s.io/controller-runtime/pkg/certwatcher"
-	_ "sigs.k8s.io/controller-runtime/pkg/envtest"
-	_ "sigs.k8s.io/gateway-api/apis/v1beta1"
-	_ "sigs.k8s.io/kustomize/api/krusty"
-	_ "sigs.k8s.io/yaml"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 )
 
-func main() {}
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := start(ctx, os.Args[1:], os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		_, _ = fmt.Fprintln(os.Stderr, "daprise-webhook:", err)
+		os.Exit(1)
+	}
+}
+
+func start(ctx context.Context, args []string, out io.Writer) error {
+	s, err := parse(args, out)
+	if err != nil {
+		return err
+	}
+	if s.version {
+		_, err := fmt.Fprintln(out, version)
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: s.logLevel}))
+	log.Info("starting", "version", version)
+	return run(ctx, s, log)
+}
+
+// version is set by the Makefile.
+var version = "unknown" //nolint:gochecknoglobals // the linker can set nothing else

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// Where the serving certificate comes from.
+const (
+	// tlsSelf keeps a CA of our own in a Secret and writes it into the webhook configurations.
+	tlsSelf = "self"
+	// tlsFiles reads tls.crt and tls.key, which somebody else renews: cert-manager, with its injector for the configurations.
+	tlsFiles = "files"
+)
+
+// settings are what the command line says. What concerns the mesh is in the config file.
+type settings struct {
+	config      string
+	kubeconfig  string
+	bindAddress string
+	webhookPort int
+	metricsPort int
+	healthPort  int
+	namespace   string
+	tls         string
+	tlsCertDir  string
+	tlsNames    []string
+	lameDuck    time.Duration
+	logLevel    slog.Level
+	version     bool
+}
+
+var (
+	errConfig = errors.New("--config is required")
+	errTLS    = errors.New("--tls must be " + tlsSelf + " or " + tlsFiles)
+	errDir    = errors.New("--tls=" + tlsFiles + " needs --tls-cert-dir")
+)
+
+// parse reads the command line. Errors have been told to out already when they are flag.ErrHelp.
+func parse(args []string, out io.Writer) (settings, error) {
+	s := settings{}
+	flags := flag.NewFlagSet("daprise-webhook", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&s.config, "config", "", "the config file ("+mesh.ConfigAPIVersion+")")
+	flags.StringVar(&s.kubeconfig, "kubeconfig", "", "how to reach the API server (default: as a pod does)")
+	flags.StringVar(&s.bindAddress, "bind-address", "", "the address of all three ports (default: all addresses)")
+	flags.IntVar(&s.webhookPort, "webhook-port", 9443, "/mutate and /validate, over TLS")
+	flags.IntVar(&s.metricsPort, "metrics-port", 8080, "/metrics; 0 for none")
+	flags.IntVar(&s.healthPort, "health-port", 8081, "/healthz and /readyz")
+	flags.StringVar(&s.namespace, "namespace", mesh.SystemNamespace, "the namespace of daprise itself: its lease, CA and Service")
+	flags.StringVar(&s.tls, "tls", tlsSelf, tlsSelf+": our own CA, written into the webhook configurations; "+tlsFiles+": tls.crt and tls.key of --tls-cert-dir")
+	flags.StringVar(&s.tlsCertDir, "tls-cert-dir", "", "the folder of tls.crt and tls.key")
+	names := flags.String("tls-names", "", "more names or addresses that the certificate is for, comma separated")
+	flags.DurationVar(&s.lameDuck, "lame-duck", 10*time.Second, "how long to keep serving after SIGTERM, not ready, while the API server finds another replica")
+	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
+	flags.BoolVar(&s.version, "version", false, "print the version and end")
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	if flags.NArg() > 0 {
+		return s, fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	for name := range strings.SplitSeq(*names, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			s.tlsNames = append(s.tlsNames, name)
+		}
+	}
+	return s, s.check()
+}
+
+func (s settings) check() error {
+	switch {
+	case s.version:
+		return nil
+	case s.config == "":
+		return errConfig
+	case s.tls != tlsSelf && s.tls != tlsFiles:
+		return errTLS
+	case s.tls == tlsFiles && s.tlsCertDir == "":
+		return errDir
+	}
+	return nil
+}
+
+func (s settings) address(port int) string {
+	return net.JoinHostPort(s.bindAddress, strconv.Itoa(port))
+}
+
+// metricsAddress is "0" for none, as controller-runtime wants it.
+func (s settings) metricsAddress() string {
+	if s.metricsPort == 0 {
+		return "0"
+	}
+	return s.address(s.metricsPort)
+}
+
+// serviceName is the name by which the API server calls the Service, and verifies our certificate.
+func (s settings) serviceName() string {
+	return mesh.WebhookService + "." + s.namespace + ".svc"
+}
+
+// names are all names and addresses that the certificate is for.
+func (s settings) names() (dns []string, addresses []net.IP) {
+	for _, name := range append([]string{s.serviceName()}, s.tlsNames...) {
+		if ip := net.ParseIP(name); ip != nil {
+			addresses = append(addresses, ip)
+		} else {
+			dns = append(dns, name)
+		}
+	}
+	slices.Sort(dns)
+	return slices.Compact(dns), addresses
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daprise/daprise/webhook/hooks"
+)
+
+// configurations reads the two live webhook configurations from a reader, the informer cache.
+type configurations struct {
+	reader client.Reader
+	now    func() time.Time
+}
+
+// hookClient is how the API server calls one webhook.
+type hookClient struct {
+	name   string
+	client admissionregistrationv1.WebhookClientConfig
+}
+
+// clients are those of all webhooks of both configurations. A configuration that does not exist has none: nothing calls us then.
+func (c configurations) clients(ctx context.Context) ([]hookClient, error) {
+	var clients []hookClient
+	var mutating admissionregistrationv1.MutatingWebhookConfiguration
+	if err := c.get(ctx, &mutating); err != nil {
+		return nil, err
+	}
+	for _, w := range mutating.Webhooks {
+		clients = append(clients, hookClient{w.Name, w.ClientConfig})
+	}
+	var validating admissionregistrationv1.ValidatingWebhookConfiguration
+	if err := c.get(ctx, &validating); err != nil {
+		return nil, err
+	}
+	for _, w := range validating.Webhooks {
+		clients = append(clients, hookClient{w.Name, w.ClientConfig})
+	}
+	return clients, nil
+}
+
+func (c configurations) get(ctx context.Context, object client.Object) error {
+	err := c.reader.Get(ctx, client.ObjectKey{Name: hooks.Name}, object)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("read the webhook configuration: %w", err)
+	}
+	return nil
+}
+
+// errNoBundle says that the API server cannot verify us yet.
+var errNoBundle = errors.New("no caBundle")
+
+// trusted is nil if the API server, following each of the live webhook configurations, would accept the certificate.
+func (c configurations) trusted(certificate *x509.Certificate) error {
+	clients, err := c.clients(context.Background())
+	if err != nil {
+		return err
+	}
+	for _, one := range clients {
+		if err := verify(certificate, one, c.now()); err != nil {
+			return fmt.Errorf("webhook %s: %w", one.name, err)
+		}
+	}
+	return nil
+}
+
+func verify(certificate *x509.Certificate, hook hookClient, now time.Time) error {
+	name, err := calledName(hook.client)
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(hook.client.CABundle) {
+		return errNoBundle
+	}
+	_, err = certificate.Verify(x509.VerifyOptions{
+		DNSName: name, Roots: pool, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	if err != nil {
+		return fmt.Errorf("verify the serving certificate: %w", err)
+	}
+	return nil
+}
+
+// calledName is the name that the API server verifies: the Service's, or the host of the URL.
+func calledName(config admissionregistrationv1.WebhookClientConfig) (string, error) {
+	if config.Service != nil {
+		return config.Service.Name + "." + config.Service.Namespace + ".svc", nil
+	}
+	if config.URL == nil {
+		return "", errors.New("neither service nor url")
+	}
+	parsed, err := url.Parse(*config.URL)
+	if err != nil {
+		return "", fmt.Errorf("parse url: %w", err)
+	}
+	return parsed.Hostname(), nil
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"fmt"
+
+	admissionv1 "k8s.io/api/admission/v1"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+	"github.com/daprise/daprise/mutate"
+)
+
+// mutateEnrolment decides what admission writes on a Service, Deployment or Gateway.
+func mutateEnrolment(kind string) decider {
+	return decider{
+		version: "v1",
+		need:    needOfEnrolment,
+		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
+			return mutated(mutate.Enrolment(mutation(kind, request), world.View))
+		},
+	}
+}
+
+// validateEnrolment decides whether an enrolment is admitted.
+func validateEnrolment(kind string) decider {
+	return decider{
+		version: "v1",
+		need:    needOfEnrolment,
+		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
+			return verdict{}, nil
+		},
+	}
+}
+
+func needOfEnrolment(request *admissionv1.AdmissionRequest) (mesh.Need, error) {
+	need := mesh.Need{}
+	for _, raw := range versions(request) {
+		object, err := metaOf(raw)
+		if err != nil {
+			return mesh.Need{}, fmt.Errorf("decode %s: %w", request.Kind.Kind, err)
+		}
+		object.Namespace = request.Namespace
+		need = need.Union(mesh.NeedOfEnrolment(object))
+	}
+	return need, nil
+}
+
+func mutation(kind string, request *admissionv1.AdmissionRequest) mutate.Request {
+	r := mutate.Request{Kind: kind, Object: request.Object.Raw}
+	if !absent(request.OldObject.Raw) {
+		r.OldObject = request.OldObject.Raw
+	}
+	return r
+}
+
+func mutated(result mutate.Result, err error) (verdict, error) {
+	if err != nil {
+		return verdict{}, fmt.Errorf("mutate: %w", err)
+	}
+	return verdict{patch: result.Patch, findings: result.Findings}, nil
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"fmt"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+	"github.com/daprise/daprise/mutate"
+	"github.com/daprise/daprise/validate"
+)
+
+// mutateRoute decides how a route goes through the companions.
+func mutateRoute(kind string) decider {
+	return decider{
+		version: "v1",
+		need:    needOfRoute,
+		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
+			return mutated(mutate.Route(mutation(kind, request), world.View))
+		},
+		open: routeOpen,
+	}
+}
+
+// validateRoute decides whether a route, as mutated, is admitted. Mutation has read live what could be open; if the caches are still
+// behind it, they refuse, and that is read live again.
+func validateRoute(kind string) decider {
+	return decider{
+		version: "v1",
+		need:    needOfRoute,
+		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
+			write := validate.RouteWrite{Kind: kind, Object: request.Object.Raw}
+			if !absent(request.OldObject.Raw) {
+				write.OldObject = request.OldObject.Raw
+			}
+			findings, err := validate.Route(world, write)
+			if err != nil {
+				return verdict{}, fmt.Errorf("validate: %w", err)
+			}
+			return verdict{findings: validate.ApplyModes(world.View, findings)}, nil
+		},
+	}
+}
+
+func needOfRoute(request *admissionv1.AdmissionRequest) (mesh.Need, error) {
+	need := mesh.Need{}
+	for _, raw := range versions(request) {
+		one, err := needOfRouteObject(request, raw)
+		if err != nil {
+			return mesh.Need{}, fmt.Errorf("decode %s: %w", request.Kind.Kind, err)
+		}
+		need = need.Union(one)
+	}
+	return need, nil
+}
+
+func needOfRouteObject(request *admissionv1.AdmissionRequest, raw []byte) (mesh.Need, error) {
+	if request.Kind.Kind == kindGRPCRoute {
+		route, err := decode[gatewayv1.GRPCRoute](raw)
+		if err != nil {
+			return mesh.Need{}, err
+		}
+		route.Namespace = request.Namespace
+		return mesh.NeedOfGRPCRoute(route), nil
+	}
+	route, err := decode[gatewayv1.HTTPRoute](raw)
+	if err != nil {
+		return mesh.Need{}, err
+	}
+	route.Namespace = request.Namespace
+	return mesh.NeedOfHTTPRoute(route), nil
+}
+
+// routeOpen says that a route could be in the mesh and would not be seen to be: it attaches to Gateways, and one of them or one of its
+// backends is not enrolled as far as the caches know. In a bundle that is applied at once, the route arrives within milliseconds of
+// the Gateway and the Service. Routes are written rarely, so that the live reads of routes outside the mesh cost little.
+func routeOpen(need mesh.Need, world policy.World) bool {
+	if len(need.Gateways) == 0 {
+		return false
+	}
+	for _, name := range need.Gateways {
+		if _, ok := world.View.IngressOfGateway(name); !ok {
+			return true
+		}
+	}
+	for _, name := range need.Services {
+		if _, ok := world.View.AppOfService(name); !ok && !world.View.IsCompanionService(name) {
+			return true
+		}
+	}
+	return false
+}

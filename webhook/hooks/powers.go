@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hooks
+
+import (
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// PowersName is the name of the policy on daprise's own ServiceAccount and its binding.
+const PowersName = "daprise-powers"
+
+// The ConfigMap that the policy is bound to, and its keys. It is the one that holds the config file; daprise itself may not write it.
+const (
+	ConfigMapName = "daprise-config"
+	// KeyConfig is the config file.
+	KeyConfig = "config.yaml"
+	// KeyImages are the images that companions may run, one a line: the config file's dapr.images.
+	KeyImages = "images"
+	// KeyAudience is the audience of companions' tokens: sentry's identity.
+	KeyAudience = "audience"
+)
+
+// Powers holds daprise itself to what it is for. Whoever may create workloads in every namespace could otherwise use every Secret and
+// ServiceAccount there, so a fault in daprise, or its stolen token, would be a fault of the whole cluster. It fails closed, it concerns
+// requests of that one ServiceAccount alone, and it is evaluated by the API server itself.
+func Powers() (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding) {
+	all := append(changes(), admissionregistrationv1.Delete)
+	policy := admissionPolicy(PowersName)
+	policy.Spec.ParamKind = &admissionregistrationv1.ParamKind{APIVersion: "v1", Kind: "ConfigMap"}
+	policy.Spec.MatchConstraints.ResourceRules = []admissionregistrationv1.NamedRuleWithOperations{
+		named(rule("", "v1", all, "pods", "services", "serviceaccounts", "replicationcontrollers", "podtemplates")),
+		named(rule("apps", "v1", all, "deployments", "daemonsets", "replicasets", "statefulsets")),
+		named(rule("batch", "v1", all, "jobs", "cronjobs")),
+		named(rule("policy", "v1", all, "poddisruptionbudgets")),
+		named(rule("dapr.io", "v1alpha1", all, "configurations")),
+		named(rule("cilium.io", "v2", all, "ciliumnetworkpolicies", "ciliumlocalredirectpolicies")),
+		named(rule("gateway.networking.k8s.io", "v1beta1", all, "referencegrants")),
+		named(rule("gateway.networking.k8s.io", "v1", all, "gateways")),
+	}
+	policy.Spec.MatchConditions = []admissionregistrationv1.MatchCondition{
+		{Name: "is-daprise", Expression: "request.userInfo.username == '" + serviceAccountUser + "'"},
+	}
+	policy.Spec.Variables = powersVariables()
+	policy.Spec.Validations = append(powersOverObjects(), append(powersOverPods(), powersOverVolumes()...)...)
+	b := binding(PowersName)
+	b.Spec.ParamRef = &admissionregistrationv1.ParamRef{
+		Name:                    ConfigMapName,
+		Namespace:               mesh.SystemNamespace,
+		ParameterNotFoundAction: new(admissionregistrationv1.DenyAction),
+	}
+	return policy, b
+}
+
+// powersVariables: workload is only true where the template is read, so that no expression fails on an object without one.
+func powersVariables() []admissionregistrationv1.Variable {
+	return []admissionregistrationv1.Variable{
+		{Name: "ours", Expression: "[object, oldObject].all(o, o == null || dyn(o).metadata.?labels['" + mesh.LabelManagedBy + "'].orValue('') == '" + mesh.ManagedByDaprise + "')"},
+		{Name: "sameSpec", Expression: "request.operation == 'UPDATE' && (dyn(object).?spec == dyn(oldObject).?spec || " + endpointsOnly() + ")"},
+		{Name: "writes", Expression: "request.operation != 'DELETE'"},
+		{Name: "workload", Expression: "variables.ours && variables.writes && request.kind.kind in ['Deployment', 'DaemonSet']"},
+		{Name: "template", Expression: "variables.workload ? dyn(object).spec.template : dyn({})"},
+		{Name: "pod", Expression: "variables.workload ? dyn(object).spec.template.spec : dyn({})"},
+		{Name: "containers", Expression: "variables.workload ? variables.pod.containers : dyn([])"},
+		{Name: "volumes", Expression: "variables.workload ? variables.pod.?volumes.orValue([]) : dyn([])"},
+	}
+}
+
+func powersOverObjects() []admissionregistrationv1.Validation {
+	return []admissionregistrationv1.Validation{
+		// Objects of users are only ever written to have them admitted: those that were annotated before there was a daprise.
+		power("variables.ours || variables.sameSpec", "daprise may not change what objects without the label "+mesh.LabelManagedBy+"="+mesh.ManagedByDaprise+" specify"),
+		power("!(request.namespace in ['kube-system', '"+mesh.SystemNamespace+"'])", "daprise may make nothing in this namespace"),
+		power("!(request.kind.kind in ['Pod', 'ReplicaSet', 'ReplicationController', 'StatefulSet', 'Job', 'CronJob', 'PodTemplate'])", "daprise makes Deployments and DaemonSets alone"),
+		power("request.kind.kind != 'Service' || !variables.writes || !variables.ours || (dyn(object).spec.?type.orValue('ClusterIP') == 'ClusterIP' && "+
+			"dyn(object).spec.?externalIPs.orValue([]).size() == 0 && '"+mesh.LabelCompanion+"' in dyn(object).spec.?selector.orValue({}))",
+			"daprise may make ClusterIP Services of companions alone, without external addresses"),
+		power("request.kind.kind != 'ServiceAccount' || !variables.writes || (dyn(object).?automountServiceAccountToken.orValue(true) == false && "+
+			"dyn(object).?secrets.orValue([]).size() == 0)", "daprise may make ServiceAccounts without token and Secrets alone"),
+	}
+}
+
+func powersOverPods() []admissionregistrationv1.Validation {
+	return []admissionregistrationv1.Validation{
+		podPower("'"+mesh.LabelCompanion+"' in variables.template.metadata.?labels.orValue({})", "a companion's pods carry the label "+mesh.LabelCompanion),
+		podPower("variables.containers.size() == 1 && variables.containers[0].name == 'daprd'", "a companion has one container, daprd"),
+		podPower("variables.pod.?initContainers.orValue([]).size() == 0 && variables.pod.?ephemeralContainers.orValue([]).size() == 0", "a companion has no other containers"),
+		podPower("variables.containers.all(c, c.image in params.data['"+KeyImages+"'].split('\\n'))",
+			"the image is not in the list of ConfigMap "+ConfigMapName+", key "+KeyImages),
+		podPower("variables.pod.?serviceAccountName.orValue('') == object.metadata.name && variables.pod.?automountServiceAccountToken.orValue(true) == false",
+			"a companion runs as its own ServiceAccount, without its token"),
+		podPower("[variables.pod.?hostNetwork, variables.pod.?hostPID, variables.pod.?hostIPC, variables.pod.?shareProcessNamespace].all(o, !o.orValue(false)) && "+
+			"variables.containers.all(c, c.?ports.orValue([]).all(p, p.?hostPort.orValue(0) == 0))", "a companion shares nothing with its node"),
+		podPower("!has(variables.pod.nodeName)", "a companion is placed by the scheduler"),
+		podPower("variables.containers.all(c, c.?securityContext.?privileged.orValue(false) == false && c.?securityContext.?allowPrivilegeEscalation.orValue(true) == false && "+
+			"c.?securityContext.?capabilities.?add.orValue([]).size() == 0 && !has(c.command) && c.?volumeDevices.orValue([]).size() == 0)",
+			"a companion has no privileges and no command of its own"),
+		podPower("variables.containers.all(c, c.?envFrom.orValue([]).size() == 0 && c.?env.orValue([]).all(e, !has(e.valueFrom) || has(e.valueFrom.fieldRef)))",
+			"a companion's environment reads no Secret and no ConfigMap"),
+	}
+}
+
+func powersOverVolumes() []admissionregistrationv1.Validation {
+	return []admissionregistrationv1.Validation{
+		podPower("variables.volumes.size() <= 1 && variables.volumes.all(v, has(v.projected) && v.projected.?sources.orValue([]).all(s, "+
+			"has(s.serviceAccountToken) && s.serviceAccountToken.?audience.orValue('') == params.data['"+KeyAudience+"']))",
+			"a companion's only volume is its token for Dapr's sentry"),
+	}
+}
+
+// endpointsOnly says in CEL that a Deployment's new version differs from the old one in nothing that matters but in what admission adds:
+// the addresses of Dapr's endpoints in its containers' environment.
+func endpointsOnly() string {
+	const pod = ".spec.template.spec"
+	rest := func(object string) string {
+		return "[" + strings.Join([]string{
+			object + ".spec.?selector", object + ".spec.?replicas",
+			object + pod + ".?volumes", object + pod + ".?initContainers", object + pod + ".?serviceAccountName",
+			object + pod + ".?automountServiceAccountToken", object + pod + ".?hostNetwork", object + pod + ".?hostPID", object + pod + ".?hostIPC",
+			object + pod + ".?securityContext",
+			"optional.of(" + object + pod + ".containers.map(c, [dyn(c.name), c.?image, c.?command, c.?args, c.?envFrom, c.?volumeMounts, c.?volumeDevices, c.?ports, c.?securityContext, c.?lifecycle]))",
+		}, ", ") + "]"
+	}
+	return "(request.kind.kind == 'Deployment' && " + rest("dyn(object)") + " == " + rest("dyn(oldObject)") + " && " +
+		"dyn(object)" + pod + ".containers.all(c, c.?env.orValue([]).all(e, " +
+		"(e.name in ['DAPR_HTTP_ENDPOINT', 'DAPR_GRPC_ENDPOINT'] && !has(e.valueFrom)) || " +
+		"dyn(oldObject)" + pod + ".containers.exists(o, o.name == c.name && o.?env.orValue([]).exists(f, f == e)))))"
+}
+
+func power(expression, message string) admissionregistrationv1.Validation {
+	return admissionregistrationv1.Validation{Expression: expression, Message: message, Reason: new(metav1.StatusReasonForbidden)}
+}
+
+// podPower is a power over the pods of a workload.
+func podPower(expression, message string) admissionregistrationv1.Validation {
+	return power("!variables.workload || ("+expression+")", message)
+}
