@@ -100,6 +100,11 @@ func (m *mutation) adoptable(r *rule, service mesh.Name) (t target, app mesh.App
 	if len(m.parents.Gateways) != 1 || m.parents.Gateways[0] != gateway || len(m.parents.Services) > 0 {
 		return t, app, fmt.Sprintf("the companion belongs to Gateway %s, which is not the one parent of this route", gateway)
 	}
+	for b := range r.BackendRefs {
+		if other, ok := mesh.BackendService(m.namespace, r.BackendRefs[b].BackendObjectReference); !ok || other != service {
+			return t, app, fmt.Sprintf("backend %q beside it is another", r.BackendRefs[b].Name)
+		}
+	}
 	t, ok := namedTarget(m.namespace, r)
 	if !ok {
 		return t, app, "it does not name one app in Dapr's form (/v1.0/invoke/<app-id>.<namespace>/method, or the header dapr-app-id)"

@@ -59,12 +59,11 @@ func (m *mutation) ingress(rules []direct) (*mesh.Ingress, *mesh.Finding) {
 			"Write two routes, one for each kind of parent.")
 	case len(plain) > 0:
 		return nil, m.finding(mesh.CodeUnsupportedRule, field,
-			fmt.Sprintf("Gateway %s is enrolled and Gateway %s is not, and rules can only be rewritten for both", gatewayOf(enrolled[0]), plain[0]),
-			fmt.Sprintf("Write one route for each, or enrol the other too and then write one route for each: kubectl annotate gateway -n %s %s %s=true.",
-				plain[0].Namespace, plain[0].Name, mesh.AnnotationEnabled))
+			fmt.Sprintf("Gateway %s is enrolled and Gateway %s is not, and the same rules serve both", gatewayOf(enrolled[0]), plain[0]),
+			"Write one route for each Gateway.")
 	case len(enrolled) > 1:
 		return nil, m.finding(mesh.CodeUnsupportedRule, field,
-			fmt.Sprintf("Gateways %s and %s are both enrolled, and a rule can only go through the companion of one", gatewayOf(enrolled[0]), gatewayOf(enrolled[1])),
+			fmt.Sprintf("Gateways %s and %s are both enrolled, and a rule can go through the companion of one only", gatewayOf(enrolled[0]), gatewayOf(enrolled[1])),
 			"Write one route for each Gateway.")
 	}
 	return &enrolled[0], nil
@@ -88,8 +87,11 @@ func (m *mutation) planRule(p *plan, ingress mesh.Ingress) []mesh.Finding {
 	findings := m.checkBackends(p, apps)
 	findings = append(findings, m.checkFilters(p)...)
 	findings = append(findings, m.checkForm(p)...)
-	if len(findings) == 0 {
+	if !mesh.Denied(findings) {
 		findings = append(findings, m.checkGrants(p)...)
+	}
+	if !mesh.Denied(findings) {
+		findings = append(findings, m.checkCarried(p)...)
 	}
 	return findings
 }
@@ -98,7 +100,7 @@ func (m *mutation) planRule(p *plan, ingress mesh.Ingress) []mesh.Finding {
 func (m *mutation) checkBackends(p *plan, apps []mesh.App) []mesh.Finding {
 	if m.kind != mesh.KindHTTPRoute {
 		return []mesh.Finding{*m.finding(mesh.CodeUnsupportedRule, ruleField(p.from, "backendRefs"),
-			fmt.Sprintf("app %q is enrolled, and rules of a %s cannot be rewritten yet", apps[0].AppRef, m.kind),
+			fmt.Sprintf("app %q is enrolled, and rules of kind %s cannot be rewritten yet", apps[0].AppRef, m.kind),
 			fmt.Sprintf("Annotate the route %s=false to keep it outside the mesh.", mesh.AnnotationEnabled))}
 	}
 	if len(apps) > 1 {
@@ -119,7 +121,7 @@ func (m *mutation) checkBackends(p *plan, apps []mesh.App) []mesh.Finding {
 				"Give each a rule of its own, or divide the requests behind the app's companion: an HTTPRoute with the app's Service as parentRef and the weighted Services as backendRefs."))
 		case ref.Port == nil || *ref.Port != app.Port:
 			findings = append(findings, *m.finding(mesh.CodeBackendPort, field+".port",
-				fmt.Sprintf("%s is not the port of app %q, which is %d", portOf(ref.Port), app.AppRef, app.Port),
+				fmt.Sprintf("app %q is called on port %d, and the backendRef names %s", app.AppRef, app.Port, portOf(ref.Port)),
 				fmt.Sprintf("Use port %d, or name another port of the Service with the annotation %s on the enrolled object.", app.Port, mesh.AnnotationAppPort)))
 		}
 		findings = append(findings, m.checkBackendFilters(ref.Filters, field)...)
@@ -156,14 +158,14 @@ func (m *mutation) checkGrants(p *plan) []mesh.Finding {
 	service := mesh.Name{Namespace: p.app.Namespace, Name: p.app.Service}
 	if !m.view.Granted(m.kind, m.namespace, service) {
 		f := m.finding(mesh.CodeGrantMissing, ruleField(p.from, "backendRefs"),
-			fmt.Sprintf("Service %s is in another namespace, and no ReferenceGrant there lets a %s of namespace %s refer to it", service, m.kind, m.namespace),
+			fmt.Sprintf("Service %s is in another namespace, and no ReferenceGrant there lets an %s of namespace %s refer to it", service, m.kind, m.namespace),
 			"Ask its owner to apply the ReferenceGrant below.")
 		f.Manifest = grantManifest(service.Name+"-from-"+m.namespace, m.kind, m.namespace, service)
 		findings = append(findings, *f)
 	}
 	if !m.view.Granted(m.kind, m.namespace, p.target.companion) {
 		f := m.finding(mesh.CodeGrantMissing, ruleField(p.from, "backendRefs"),
-			fmt.Sprintf("Service %s, the companion of Gateway %s, is in another namespace, and no ReferenceGrant there lets a %s of namespace %s refer to it",
+			fmt.Sprintf("Service %s, the companion of Gateway %s, is in another namespace, and no ReferenceGrant there lets an %s of namespace %s refer to it",
 				p.target.companion, gatewayOf(p.ingress), m.kind, m.namespace),
 			"Ask the owner of the Gateway to apply the ReferenceGrant below.")
 		f.Manifest = grantManifest(mesh.GrantName(p.ingress.ID, m.namespace), m.kind, m.namespace, p.target.companion)

@@ -11,11 +11,9 @@ import (
 	"github.com/daprise/daprise/mesh"
 )
 
-// maxRules is the most rules that a route may have, maxMatches the most matches of all its rules (gateway-api, HTTPRouteSpec).
-const (
-	maxRules   = 16
-	maxMatches = 128
-)
+// maxRules is the most rules that a route may have (gateway-api, HTTPRouteSpec). Splitting a rule adds no matches, of which there is
+// a limit too.
+const maxRules = 16
 
 // plan is what happens to one of the user's rules.
 type plan struct {
@@ -95,11 +93,9 @@ func restores(findings []mesh.Finding) bool {
 func (m *mutation) rewrite(plans []plan) ([]mesh.Finding, error) {
 	var findings []mesh.Finding
 	total := 0
-	matches := 0
 	for i := range plans {
 		p := &plans[i]
 		total++
-		matches += max(1, len(p.Matches))
 		if (p.target == target{}) {
 			continue
 		}
@@ -117,7 +113,7 @@ func (m *mutation) rewrite(plans []plan) ([]mesh.Finding, error) {
 			}
 		}
 	}
-	if total <= maxRules && matches <= maxMatches {
+	if total <= maxRules {
 		return findings, nil
 	}
 	for i := range plans {
@@ -164,7 +160,7 @@ func (m *mutation) rewriteRule(p *plan, reason *string) error {
 func (m *mutation) headerInstead(p *plan, reason string) mesh.Finding {
 	p.target.form = mesh.InvokeHeader
 	return m.warning(mesh.CodeHeaderForm, ruleField(p.from, ""),
-		fmt.Sprintf("the rule invokes app %q in header form, because prefix form cannot express %s", p.app.AppRef, reason),
+		fmt.Sprintf("rule %d to app %q is in header form, since prefix form cannot express %s", p.from, p.app.AppRef, reason),
 		fmt.Sprintf("Nothing has to be done; annotate the route %s=%s to have all its rules in one form.", mesh.AnnotationInvoke, mesh.InvokeHeader))
 }
 

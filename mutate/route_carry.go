@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutate
+
+import (
+	"fmt"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// checkCarried warns where a rule depends on what Dapr cannot carry (facts: "Invocation over HTTP"): it cleans paths, decodes what is
+// percent-encoded in them, sends its own Host, and has no upgrades.
+func (m *mutation) checkCarried(p *plan) []mesh.Finding {
+	var findings []mesh.Finding
+	warn := func(field, lost string) {
+		findings = append(findings, m.warning(mesh.CodeDaprCannotCarry, ruleField(p.from, field),
+			fmt.Sprintf("rule %d to app %q depends on %s, which Dapr does not carry", p.from, p.app.AppRef, lost),
+			fmt.Sprintf("See that the app does without, or annotate the route %s=false to keep it outside the mesh.", mesh.AnnotationEnabled)))
+	}
+	for i := range p.Matches {
+		match := &p.Matches[i]
+		field := fmt.Sprintf("matches[%d]", i)
+		if kind, value := pathMatch(match.Path); kind == gatewayv1.PathMatchExact || kind == gatewayv1.PathMatchPathPrefix {
+			if lost := lostOfPath(value); lost != "" && (kind == gatewayv1.PathMatchExact || !strings.HasSuffix(value, "/")) {
+				warn(field+".path.value", lost)
+			}
+		}
+		if match.Method != nil && *match.Method == gatewayv1.HTTPMethodConnect {
+			warn(field+".method", "method CONNECT")
+		}
+		for h := range match.Headers {
+			if strings.EqualFold(string(match.Headers[h].Name), "upgrade") {
+				warn(fmt.Sprintf("%s.headers[%d]", field, h), "the header Upgrade")
+			}
+		}
+	}
+	for i := range p.Filters {
+		rewrite := p.Filters[i].URLRewrite
+		if rewrite == nil {
+			continue
+		}
+		field := fmt.Sprintf("filters[%d].urlRewrite", i)
+		if rewrite.Hostname != nil {
+			warn(field+".hostname", "the host name of requests")
+		}
+		if path := rewrite.Path; path != nil && path.ReplaceFullPath != nil {
+			if lost := lostOfPath(*path.ReplaceFullPath); lost != "" {
+				warn(field+".path.replaceFullPath", lost)
+			}
+		}
+	}
+	return findings
+}
+
+// lostOfPath says what Dapr would lose of a path, or nothing.
+func lostOfPath(path string) string {
+	lower := strings.ToLower(path)
+	for _, encoded := range []string{"%2f", "%23", "%3f", "%25"} {
+		if strings.Contains(lower, encoded) {
+			return fmt.Sprintf("%s in the path", encoded)
+		}
+	}
+	if len(path) > 1 && strings.HasSuffix(path, "/") {
+		return "the trailing slash of the path"
+	}
+	return ""
+}
