@@ -123,15 +123,19 @@ func unknownKey(object Object, key string, known []annotation) Finding {
 			names = append(names, a.key)
 		}
 	}
-	message := "no such key is known; the nearest is " + nearest(key, names)
 	if written(key) {
-		message = "this key is written by daprise, on routes only"
+		return invalid(object, CodeUnknownKey, annotationField(key), "this key is written by daprise, on routes only", "Remove the annotation.")
 	}
-	return invalid(object, CodeUnknownKey, annotationField(key), message, "Correct the key or remove the annotation.")
+	return invalid(object, CodeUnknownKey, annotationField(key), "no such key is known; the nearest is "+nearest(key, names),
+		"Correct the key or remove the annotation.")
 }
 
 func misplacedKey(object Object, a annotation) Finding {
-	message := fmt.Sprintf("this key means nothing on a %s, only on a %s", object.Kind, enumerate(a.kinds, "or"))
+	kinds := make([]string, len(a.kinds))
+	for i, kind := range a.kinds {
+		kinds[i] = kind + "s"
+	}
+	message := fmt.Sprintf("this key means nothing on %ss, only on %s", object.Kind, enumerate(kinds, "and"))
 	return invalid(object, CodeUnknownKey, annotationField(a.key), message, "Remove the annotation.")
 }
 

@@ -105,7 +105,8 @@ func (r *resolver) app(g *group) (App, bool) {
 		protocol, ok = protocolOf(port)
 	}
 	if !ok {
-		g.each(r, CodeServiceUnfit, fmt.Sprintf("spec.ports[port=%d].appProtocol", port.Port),
+		i := slices.IndexFunc(g.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port.Port && tcp(p.Protocol) })
+		g.each(r, CodeServiceUnfit, fmt.Sprintf("spec.ports[%d].appProtocol", i),
 			quoted(*port.AppProtocol)+" is not one that Dapr speaks: "+enumerate(protocols(), "or"),
 			"Set dapr.io/app-protocol to what the app understands, or choose another port with dapr.io/app-port.")
 		return App{}, false

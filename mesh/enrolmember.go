@@ -141,13 +141,21 @@ func dapr(values map[string]string) map[string]string {
 }
 
 func objectOfService(s *corev1.Service) Object {
-	return Object{APIVersion: corev1.SchemeGroupVersion.String(), Kind: KindService, Namespace: s.Namespace, Name: s.Name}
+	return Object{APIVersion: corev1.SchemeGroupVersion.String(), Kind: KindService, Namespace: s.Namespace, Name: nameOf(s)}
 }
 
 func objectOfDeployment(d *appsv1.Deployment) Object {
-	return Object{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: KindDeployment, Namespace: d.Namespace, Name: d.Name}
+	return Object{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: KindDeployment, Namespace: d.Namespace, Name: nameOf(d)}
 }
 
 func objectOfGateway(g *gatewayv1.Gateway) Object {
-	return Object{APIVersion: gatewayv1.GroupVersion.String(), Kind: KindGateway, Namespace: g.Namespace, Name: g.Name}
+	return Object{APIVersion: gatewayv1.GroupVersion.String(), Kind: KindGateway, Namespace: g.Namespace, Name: nameOf(g)}
+}
+
+// nameOf is an object's name, or "prefix*" while the API server has not made one of generateName.
+func nameOf(object metav1.Object) string {
+	if name := object.GetName(); name != "" {
+		return name
+	}
+	return object.GetGenerateName() + "*"
 }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mesh_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"pgregory.net/rapid"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// anyAnnotations draws from every key, with values that fit some of them, so that most draws get past the grammar.
+func anyAnnotations(t *rapid.T) map[string]string {
+	keys := []string{
+		mesh.AnnotationAppID, mesh.AnnotationStrategy, mesh.AnnotationReplicas, mesh.AnnotationLocalRedirect, mesh.AnnotationService,
+		mesh.AnnotationAppPort, mesh.AnnotationAppProtocol, mesh.AnnotationCallers, mesh.AnnotationDaprAPI, mesh.AnnotationInvoke,
+		"dapr.io/log-level", "daprise.dev/unknown", "example.com/x",
+	}
+	values := map[string][]string{
+		mesh.AnnotationAppID: {"a", "b"}, mesh.AnnotationStrategy: {"deployment", "daemonset"}, mesh.AnnotationReplicas: {"1", "2"},
+		mesh.AnnotationLocalRedirect: {"true", "false"}, mesh.AnnotationService: {"a", "b"}, mesh.AnnotationAppPort: {"80", "http", "8080", "web"},
+		mesh.AnnotationAppProtocol: {"http", "grpc"}, mesh.AnnotationCallers: {"a", "b,a"}, mesh.AnnotationDaprAPI: {"true", "false"},
+		mesh.AnnotationInvoke: {"prefix", "header"},
+	}
+	annotations := map[string]string{mesh.AnnotationEnabled: rapid.SampledFrom([]string{"true", "true", "true", "false", "x"}).Draw(t, "enabled")}
+	for _, key := range rapid.SliceOfNDistinct(rapid.SampledFrom(keys), 0, 2, rapid.ID[string]).Draw(t, "keys") {
+		some := append(slices.Clone(values[key]), "")
+		annotations[key] = rapid.SampledFrom(some).Draw(t, key)
+	}
+	return annotations
+}
+
+func anyMeta(t *rapid.T, name string) metav1.ObjectMeta {
+	day := rapid.IntRange(0, 2).Draw(t, "day")
+	meta := metav1.ObjectMeta{Namespace: "default", Name: name, Annotations: anyAnnotations(t)}
+	if day > 0 {
+		meta.CreationTimestamp = metav1.Date(2026, 1, day, 0, 0, 0, 0, time.UTC)
+	}
+	return meta
+}
+
+func anyObjects(t *rapid.T) mesh.Objects {
+	var o mesh.Objects
+	names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 3, rapid.ID[string])
+	apps := rapid.SampledFrom([]string{"x", "y"})
+	for _, name := range names.Draw(t, "services") {
+		s := &corev1.Service{ObjectMeta: anyMeta(t, name)}
+		s.Spec.Selector = map[string]string{"app": apps.Draw(t, "app")}
+		s.Spec.Ports = []corev1.ServicePort{{Name: "http", Port: 80, TargetPort: intstr.FromString("web")}, {Name: "other", Port: 81}}
+		s.Spec.Ports = s.Spec.Ports[:rapid.IntRange(0, 2).Draw(t, "ports")]
+		o.Services = append(o.Services, s)
+	}
+	for _, name := range names.Draw(t, "deployments") {
+		d := &appsv1.Deployment{ObjectMeta: anyMeta(t, name)}
+		d.Spec.Template.Labels = map[string]string{"app": apps.Draw(t, "app")}
+		d.Spec.Template.Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{Name: "web", ContainerPort: 8080}}}}
+		o.Deployments = append(o.Deployments, d)
+	}
+	for _, name := range names.Draw(t, "gateways") {
+		o.Gateways = append(o.Gateways, &gatewayv1.Gateway{ObjectMeta: anyMeta(t, name)})
+	}
+	return o
+}
+
+// TestEnrolProperties: whatever there is, in whatever order, the answer is the same, no app ID is enrolled twice, every object that asks
+// is enrolled or told why not, and nothing is modified.
+func TestEnrolProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := anyObjects(t)
+		kept := deepCopy(o)
+		got := mesh.Enrol(o, mesh.DefaultConfig())
+		if diff := cmp.Diff(kept, o); diff != "" {
+			t.Fatalf("modified (-want +got):\n%s", diff)
+		}
+		shuffled := mesh.Objects{
+			Services:    rapid.Permutation(o.Services).Draw(t, "services"),
+			Deployments: rapid.Permutation(o.Deployments).Draw(t, "deployments"),
+			Gateways:    rapid.Permutation(o.Gateways).Draw(t, "gateways"),
+		}
+		if diff := cmp.Diff(got, mesh.Enrol(shuffled, mesh.DefaultConfig())); diff != "" {
+			t.Fatalf("order matters (-want +got):\n%s", diff)
+		}
+		seen := map[mesh.AppRef]bool{}
+		for _, app := range got.Apps {
+			if seen[app.AppRef] || !mesh.IsAppID(app.ID) || app.Port == 0 || app.Strategy == mesh.StrategyDeployment && app.Replicas < 1 {
+				t.Fatalf("not a sound app: %+v", app)
+			}
+			seen[app.AppRef] = true
+		}
+		for _, ingress := range got.Ingresses {
+			if seen[ingress.AppRef] {
+				t.Fatalf("app ID enrolled twice: %+v", ingress)
+			}
+			seen[ingress.AppRef] = true
+		}
+		answered(t, o, got)
+	})
+}
+
+// answered checks that every object that asks comes to an enrolment or a refusal.
+func answered(t *rapid.T, o mesh.Objects, got mesh.Enrolled) {
+	told := map[string]bool{}
+	for _, f := range got.Findings {
+		if f.Message == "" || f.Fix == "" || f.Code == "" || f.Severity != mesh.Deny {
+			t.Fatalf("not a whole refusal: %+v", f)
+		}
+		told[f.Object.Kind+f.Object.Name] = true
+	}
+	for _, s := range o.Services {
+		enrolled := slices.ContainsFunc(got.Apps, func(a mesh.App) bool { return a.Service == s.Name && a.Owner.Object.Kind == "Service" })
+		if asks := s.Annotations[mesh.AnnotationEnabled] == "true"; asks && enrolled == told["Service"+s.Name] {
+			t.Fatalf("Service %s: enrolled %t, refused %t", s.Name, enrolled, told["Service"+s.Name])
+		}
+	}
+	for _, g := range o.Gateways {
+		enrolled := slices.ContainsFunc(got.Ingresses, func(i mesh.Ingress) bool { return i.Gateway == g.Name })
+		if asks := g.Annotations[mesh.AnnotationEnabled] == "true"; asks && enrolled == told["Gateway"+g.Name] {
+			t.Fatalf("Gateway %s: enrolled %t, refused %t", g.Name, enrolled, told["Gateway"+g.Name])
+		}
+	}
+}
+
+// TestConsiderProperties: an object that stands among others stands when it is considered as it is, unless it stands by its age alone;
+// and considering it never says more about it than resolving all with it as the youngest.
+func TestConsiderProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := anyObjects(t)
+		if len(o.Services) == 0 {
+			return
+		}
+		s := o.Services[0]
+		young := s.DeepCopy()
+		young.CreationTimestamp = metav1.Time{}
+		all := mesh.Enrol(o.With(young), mesh.DefaultConfig())
+		got := mesh.Consider(o, mesh.DefaultConfig(), s)
+		var want []mesh.Finding
+		for _, f := range all.Findings {
+			if f.Object.Kind == "Service" && f.Object.Name == s.Name {
+				want = append(want, f)
+			}
+		}
+		if diff := cmp.Diff(want, got.Findings); diff != "" {
+			t.Fatalf("findings (-want +got):\n%s", diff)
+		}
+		if enrolled := s.Annotations[mesh.AnnotationEnabled] == "true" && len(want) == 0; enrolled != (got.App != nil) {
+			t.Fatalf("enrolled %t, app %+v", enrolled, got.App)
+		}
+	})
+}
