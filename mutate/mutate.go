@@ -25,7 +25,3 @@ type Request struct {
 	Object    []byte
 	OldObject []byte
 }
-
-// Enrolment mutates a Service, Deployment or Gateway: the label daprise.dev/app-id and, on a Deployment, Dapr's endpoints in its pod
-// template. An error means that the request could not be decoded or a bug; it is never a refusal.
-func Enrolment(req Request, view *mesh.View) (Result, error) { return Result{}, nil }
