@@ -158,7 +158,7 @@ func (b *build) enrolledIn(ctx context.Context, namespace string) error {
 	if err != nil {
 		return err
 	}
-	extra, err := b.loader.services.of(ctx, b.door, services, deployments)
+	extra, err := b.candidates(ctx, namespace, services, deployments)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,17 @@ func (b *build) enrolledIn(ctx context.Context, namespace string) error {
 	return nil
 }
 
+// candidates are Services that are not enrolled and may select the pods of a Deployment that is, or that is about to be: for the latter
+// a live load reads all Services of the namespaces asked for.
+func (b *build) candidates(ctx context.Context, namespace string, services []*corev1.Service, deployments []*appsv1.Deployment) ([]*corev1.Service, error) {
+	if b.door.caches != nil || !slices.Contains(b.need.Namespaces, namespace) {
+		return b.loader.candidates.of(ctx, b.door, services, deployments)
+	}
+	return b.loader.candidates.in(ctx, b.door, namespace)
+}
+
 func (b *build) resolve() {
+	b.view.Objects = b.result.objects
 	enrolled := mesh.Enrol(b.result.objects, b.view.Config)
 	b.view.Apps, b.view.Ingresses, b.result.findings = enrolled.Apps, enrolled.Ingresses, enrolled.Findings
 	b.view.Services = nil

@@ -42,9 +42,7 @@ func (c *candidates) of(ctx context.Context, d door, enrolled []*corev1.Service,
 		}
 		found = append(found, services...)
 	}
-	return slices.DeleteFunc(found, func(s *corev1.Service) bool {
-		return s.Labels[mesh.LabelAppID] != "" || s.Labels[mesh.LabelManagedBy] == mesh.ManagedByDaprise
-	}), nil
+	return found, nil
 }
 
 // namespacesInNeed are those of Deployments that do not name an enrolled Service. Where none is named, an enrolled one that selects is
@@ -73,8 +71,26 @@ func (c *candidates) in(ctx context.Context, d door, namespace string) ([]*corev
 	if err != nil {
 		return nil, err
 	}
+	services = unenrolled(services)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.kept[namespace] = kept{services, c.now()}
 	return slices.Clone(services), nil
+}
+
+// unenrolled are the Services that are neither enrolled nor ours. One that asks to be and was not admitted yet does not count as
+// enrolled: its annotations are left out.
+func unenrolled(services []*corev1.Service) []*corev1.Service {
+	var rest []*corev1.Service
+	for _, s := range services {
+		if s.Labels[mesh.LabelAppID] != "" || s.Labels[mesh.LabelManagedBy] == mesh.ManagedByDaprise {
+			continue
+		}
+		if s.Annotations[mesh.AnnotationEnabled] != "" {
+			s = s.DeepCopy()
+			s.Annotations = nil
+		}
+		rest = append(rest, s)
+	}
+	return rest
 }

@@ -50,6 +50,14 @@ type told struct {
 	references []string
 }
 
+// occasion is one look at one app ID: what was loaded, what exists, and which objects claim the ID.
+type occasion struct {
+	loaded
+	ref    mesh.AppRef
+	exists observed
+	claims []client.Object
+}
+
 // Reconcile brings one companion up to date.
 func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.Result, error) {
 	if c.loader.ReadyCheck(nil) != nil {
@@ -59,29 +67,27 @@ func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("load the view: %w", err)
 	}
-	view := l.world.View
 	if !slices.Contains(l.standing, ref.Namespace) {
 		// The namespace is gone or going, and everything in it goes with it.
 		c.metrics.forget(ref)
 		return reconcile.Result{}, nil
 	}
-	o, err := c.observe(ctx, view, ref)
-	if err != nil {
+	o := occasion{loaded: l, ref: ref, claims: claimsOf(l.objects, ref)}
+	if o.exists, err = c.observe(ctx, l.world.View, ref); err != nil {
 		return reconcile.Result{}, err
 	}
-	claims := claimsOf(l.objects, ref)
+	view, set := l.world.View, l.world.Set
 	if app, ok := view.App(ref); ok {
-		t := targetOf(l, app.AppRef, app, policy.App(view, l.world.Set, app))
-		return c.stay(ctx, l, t, o, holderOfApp(app), claims)
+		return reconcile.Result{}, c.stay(ctx, o, targetOf(l, ref, app, policy.App(view, set, app)), holderOfApp(app))
 	}
 	if ingress, ok := view.Ingress(ref); ok {
-		t := targetOf(l, ingress.AppRef, ingress, policy.Ingress(view, l.world.Set, ingress))
-		return c.stay(ctx, l, t, o, holderOf(ingress.Owner.Object), claims)
+		return reconcile.Result{}, c.stay(ctx, o, targetOf(l, ref, ingress, policy.Ingress(view, set, ingress)), holderOf(ingress.Owner.Object))
 	}
-	if len(claims) > 0 {
-		return c.refuse(ctx, l, ref, claims)
+	if len(o.claims) > 0 {
+		c.metrics.observe(ref, []metav1.Condition{refusedCondition(nil)}, nil)
+		return reconcile.Result{}, c.refuse(ctx, o, holder{})
 	}
-	return c.leave(ctx, view, ref, o)
+	return c.leave(ctx, o)
 }
 
 // targetOf is a companion as it should be.
@@ -111,66 +117,59 @@ func targetOf(l loaded, ref mesh.AppRef, enrolled any, findings []mesh.Finding) 
 }
 
 // stay applies an enrolled companion and reports on it.
-func (c *companions) stay(ctx context.Context, l loaded, t target, o observed, h holder, claims []client.Object) (reconcile.Result, error) {
-	p := planStay(t, o)
-	foreign, err := c.writer.apply(ctx, p.waves, o)
+func (c *companions) stay(ctx context.Context, o occasion, t target, h holder) error {
+	p := planStay(t, o.exists)
+	foreign, err := c.writer.apply(ctx, p.waves, o.exists)
 	if len(foreign) > 0 {
-		o.foreign = foreign
-		p = planStay(t, o)
+		o.exists.foreign = foreign
+		p = planStay(t, o.exists)
 	}
 	if err == nil {
 		err = c.writer.remove(ctx, p.remove)
 	}
-	conditions := []metav1.Condition{companionCondition(t, o, p), coveredCondition(t.findings)}
-	if app, ok := l.world.View.App(t.ref); ok {
-		conditions = append(conditions, meshedCondition(l.world.View, l.stored, app))
+	conditions := []metav1.Condition{companionCondition(t, o.exists, p), coveredCondition(t.findings)}
+	if app, ok := o.world.View.App(t.ref); ok {
+		conditions = append(conditions, meshedCondition(o.world.View, o.stored, app))
 	}
 	reported, reportErr := c.reports.set(ctx, t.ref, h, conditions)
 	c.metrics.observe(t.ref, reported, t.findings)
-	refuseErr := c.refuseOthers(ctx, l, t.ref, h, claims)
-	c.readmitIfNew(l.world.View, t)
-	return reconcile.Result{}, errors.Join(err, reportErr, refuseErr)
+	c.readmitIfNew(o.world.View, t)
+	return errors.Join(err, reportErr, c.refuse(ctx, o, h))
 }
 
-// refuse reports that no enrolment of an app ID stands. What runs is left as it is.
-func (c *companions) refuse(ctx context.Context, l loaded, ref mesh.AppRef, claims []client.Object) (reconcile.Result, error) {
-	c.metrics.observe(ref, []metav1.Condition{refusedCondition(nil)}, nil)
-	return reconcile.Result{}, c.refuseOthers(ctx, l, ref, holder{}, claims)
-}
-
-// refuseOthers reports on the objects that claim an app ID and do not have it.
-func (c *companions) refuseOthers(ctx context.Context, l loaded, ref mesh.AppRef, has holder, claims []client.Object) error {
+// refuse reports on the objects that claim an app ID, are denied, and are not the one that has it. What runs is left as it is.
+func (c *companions) refuse(ctx context.Context, o occasion, has holder) error {
 	var errs []error
-	for _, claim := range claims {
+	for _, claim := range o.claims {
 		h := holderOfClaim(claim)
-		findings := findingsOn(l.findings, h)
+		findings := findingsOn(o.findings, h)
 		if h == has || len(findings) == 0 {
 			continue
 		}
-		_, err := c.reports.set(ctx, ref, h, []metav1.Condition{refusedCondition(findings)})
+		_, err := c.reports.set(ctx, o.ref, h, []metav1.Condition{refusedCondition(findings)})
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
 // leave removes a companion without an enrolment, in the order that keeps it isolated and its routes served.
-func (c *companions) leave(ctx context.Context, view *mesh.View, ref mesh.AppRef, o observed) (reconcile.Result, error) {
-	c.readmitGone(ref)
-	holders := c.reports.holders(ref, o.ours)
-	if len(o.ours) == 0 {
-		c.metrics.forget(ref)
-		return reconcile.Result{}, c.reports.clear(ctx, ref, holders)
+func (c *companions) leave(ctx context.Context, o occasion) (reconcile.Result, error) {
+	c.readmitGone(o.ref)
+	holders := c.reports.holders(o.ref, o.exists.ours)
+	if len(o.exists.ours) == 0 {
+		c.metrics.forget(o.ref)
+		return reconcile.Result{}, c.reports.clear(ctx, o.ref, holders)
 	}
-	p := planLeave(o)
+	p := planLeave(o.exists)
 	if err := c.writer.remove(ctx, p.remove); err != nil {
 		return reconcile.Result{}, err
 	}
 	conditions := []metav1.Condition{leavingCondition(p)}
-	c.metrics.observe(ref, conditions, nil)
+	c.metrics.observe(o.ref, conditions, nil)
 	var errs []error
 	for _, h := range holders {
 		if h.kind == string(kindService) && p.leaving != "" {
-			_, err := c.reports.set(ctx, ref, h, conditions)
+			_, err := c.reports.set(ctx, o.ref, h, conditions)
 			errs = append(errs, err)
 		}
 	}

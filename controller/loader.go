@@ -24,14 +24,14 @@ const (
 // Loader builds the World of a decision from a cluster: from the informer caches, or from the API server itself. The two give the same
 // answer but for the caches' delay; a kind whose cache is not complete is read from the API server either way.
 type Loader struct {
-	config   mesh.Config
-	door     door
-	compiled *memo[*policy.Policy]
-	routes   *memo[route]
-	states   *states
-	flights  *flights
-	limit    flowcontrol.RateLimiter
-	services *candidates
+	config     mesh.Config
+	door       door
+	compiled   *memo[*policy.Policy]
+	routes     *memo[route]
+	states     *states
+	flights    *flights
+	limit      flowcontrol.RateLimiter
+	candidates *candidates
 	// synced is nil for a loader without caches.
 	synced func() error
 }
@@ -43,14 +43,14 @@ func NewLoader(config mesh.Config, reader client.Reader) *Loader {
 
 func newLoader(config mesh.Config, d door) *Loader {
 	return &Loader{
-		config:   config,
-		door:     d,
-		compiled: newMemo[*policy.Policy](),
-		routes:   newMemo[route](),
-		states:   newStates(),
-		flights:  newFlights(),
-		limit:    flowcontrol.NewTokenBucketRateLimiter(liveLoadsPerSecond, liveLoadsAtOnce),
-		services: newCandidates(),
+		config:     config,
+		door:       d,
+		compiled:   newMemo[*policy.Policy](),
+		routes:     newMemo[route](),
+		states:     newStates(),
+		flights:    newFlights(),
+		limit:      flowcontrol.NewTokenBucketRateLimiter(liveLoadsPerSecond, liveLoadsAtOnce),
+		candidates: newCandidates(),
 	}
 }
 
@@ -111,7 +111,7 @@ type loaded struct {
 func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, error) {
 	b := &build{loader: l, door: d, need: need, view: &mesh.View{Config: l.config, Namespaces: map[string]map[string]string{}}}
 	for _, step := range []func(context.Context) error{
-		b.routes, b.enrolments, b.callers, b.namespaces, b.referred, b.grants, b.policies, b.environment, b.companions,
+		b.routes, b.enrolments, b.callers, b.namespaces, b.referred, b.grants, b.policies, b.environment, b.companions, b.foreign,
 	} {
 		if err := step(ctx); err != nil {
 			return loaded{}, err

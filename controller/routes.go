@@ -79,7 +79,7 @@ func (r *routes) Reconcile(ctx context.Context, key routeKey) (reconcile.Result,
 		r.tellRefusal(key, cached, nil)
 		return reconcile.Result{}, nil
 	}
-	return reconcile.Result{}, r.touch(ctx, key, cached, decision, world.View)
+	return reconcile.Result{}, r.touch(ctx, attempt{key, cached, world.View}, decision.patch)
 }
 
 // judge decides on the cached route and, if that should change, again on the stored one. The stored route is nil if it is gone.
@@ -103,30 +103,37 @@ func (r *routes) judge(ctx context.Context, key routeKey, cached client.Object, 
 	return decision, stored, err
 }
 
+// attempt is one look at one route.
+type attempt struct {
+	key    routeKey
+	cached client.Object
+	view   *mesh.View
+}
+
 // touch patches the route and looks whether admission did what was expected.
-func (r *routes) touch(ctx context.Context, key routeKey, cached client.Object, decision readmission, view *mesh.View) error {
-	result := untyped(r.loader.door.kinds[key.kind].gvk)
-	result.SetNamespace(key.Namespace)
-	result.SetName(key.Name)
-	err := r.client.Patch(ctx, result, client.RawPatch(types.MergePatchType, decision.patch), client.FieldOwner(mesh.FieldManager))
-	switch {
-	case apierrors.IsNotFound(err):
+func (r *routes) touch(ctx context.Context, a attempt, patch []byte) error {
+	result := untyped(r.loader.door.kinds[a.key.kind].gvk)
+	result.SetNamespace(a.key.Namespace)
+	result.SetName(a.key.Name)
+	err := r.client.Patch(ctx, result, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(mesh.FieldManager))
+	if apierrors.IsNotFound(err) {
 		return nil
-	case apierrors.IsForbidden(err), apierrors.IsInvalid(err):
-		r.tell(key, cached, reasonRefused, err.Error())
-		return fmt.Errorf("touch %s %s: %w", key.kind, key.NamespacedName, err)
-	case err != nil:
-		return fmt.Errorf("touch %s %s: %w", key.kind, key.NamespacedName, err)
 	}
-	r.log.V(1).Info("readmitted", "kind", key.kind, "route", key.NamespacedName.String())
-	again, err := readmit(result, view)
+	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+		r.tell(a.key, a.cached, reasonRefused, err.Error())
+	}
+	if err != nil {
+		return fmt.Errorf("touch %s %s: %w", a.key.kind, a.key.NamespacedName, err)
+	}
+	r.log.V(1).Info("readmitted", "kind", a.key.kind, "route", a.key.NamespacedName.String())
+	again, err := readmit(result, a.view)
 	if err != nil {
 		return err
 	}
 	if again.patch != nil {
-		return fmt.Errorf("%s %s: %w", key.kind, key.NamespacedName, errNotReadmitted)
+		return fmt.Errorf("%s %s: %w", a.key.kind, a.key.NamespacedName, errNotReadmitted)
 	}
-	r.tellRefusal(key, cached, nil)
+	r.tellRefusal(a.key, a.cached, nil)
 	return nil
 }
 

@@ -64,7 +64,8 @@ func Setup(mgr manager.Manager, options Options) (*Loader, error) {
 
 	t.companions.begin = sweep(t, options.Sweep)
 	t.routes.begin = t.everything
-	err = add(mgr, "companion", t.companions, options.Concurrency, &companions{
+	work := crew{mgr, options.Concurrency}
+	err = add(work, "companion", t.companions, &companions{
 		loader:  loader,
 		writer:  writer{client: mgr.GetClient(), live: mgr.GetAPIReader(), log: log},
 		reports: newReports(mgr.GetClient(), loader.door, recorder),
@@ -75,7 +76,7 @@ func Setup(mgr manager.Manager, options Options) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = add(mgr, "route", t.routes, options.Concurrency, &routes{
+	err = add(work, "route", t.routes, &routes{
 		loader:  loader,
 		client:  mgr.GetClient(),
 		live:    mgr.GetAPIReader(),
@@ -141,10 +142,16 @@ type everywhere struct{ cache.Cache }
 // NeedLeaderElection says that every replica caches.
 func (everywhere) NeedLeaderElection() bool { return false }
 
+// crew is how many work for a manager on one kind of keys.
+type crew struct {
+	mgr         manager.Manager
+	concurrency int
+}
+
 // add adds a controller that runs on the leader.
-func add[K comparable](mgr manager.Manager, name string, k *keys[K], concurrency int, r reconcile.TypedReconciler[K]) error {
-	c, err := controller.NewTyped(name, mgr, controller.TypedOptions[K]{
-		MaxConcurrentReconciles: concurrency,
+func add[K comparable](work crew, name string, k *keys[K], r reconcile.TypedReconciler[K]) error {
+	c, err := controller.NewTyped(name, work.mgr, controller.TypedOptions[K]{
+		MaxConcurrentReconciles: work.concurrency,
 		Reconciler:              r,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[K](firstRetry, lastRetry),
 		// Several managers may run in one process.
