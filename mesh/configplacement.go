@@ -200,4 +200,6 @@ func checkScrapers(scrapers []Scraper, path *field.Path) field.ErrorList {
 	return problems
 }
 
-func selectsAll(s metav1.LabelSelector) bool { return len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0 }
+func selectsAll(s metav1.LabelSelector) bool {
+	return len(s.MatchLabels) == 0 && len(s.MatchExpressions) == 0
+}

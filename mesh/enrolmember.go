@@ -140,6 +140,21 @@ func dapr(values map[string]string) map[string]string {
 	return rest
 }
 
+// ObjectOf names a *Service, *Deployment or *Gateway; of any other type the result is zero. While the API server has not made a name of
+// generateName it is "prefix*".
+func ObjectOf(object metav1.Object) Object {
+	switch object := object.(type) {
+	case *corev1.Service:
+		return objectOfService(object)
+	case *appsv1.Deployment:
+		return objectOfDeployment(object)
+	case *gatewayv1.Gateway:
+		return objectOfGateway(object)
+	default:
+		return Object{}
+	}
+}
+
 func objectOfService(s *corev1.Service) Object {
 	return Object{APIVersion: corev1.SchemeGroupVersion.String(), Kind: KindService, Namespace: s.Namespace, Name: nameOf(s)}
 }

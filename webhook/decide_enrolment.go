@@ -10,6 +10,7 @@ import (
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mesh/policy"
 	"github.com/daprise/daprise/mutate"
+	"github.com/daprise/daprise/validate"
 )
 
 // mutateEnrolment decides what admission writes on a Service, Deployment or Gateway.
@@ -29,9 +30,36 @@ func validateEnrolment(kind string) decider {
 		version: "v1",
 		need:    needOfEnrolment,
 		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
-			return verdict{}, nil
+			write := validate.EnrolmentWrite{Kind: kind, Object: request.Object.Raw}
+			if !absent(request.OldObject.Raw) {
+				write.OldObject = request.OldObject.Raw
+			}
+			findings, err := validate.Enrolment(world, write)
+			if err != nil {
+				return verdict{}, fmt.Errorf("validate: %w", err)
+			}
+			return verdict{findings: validate.ApplyModes(world.View, findings)}, nil
 		},
+		open: enrolmentOpen,
 	}
+}
+
+// enrolmentOpen says that an object takes an app ID that it did not have: whether the names of its companion are free is known to a live
+// load only. Objects are enrolled once, so that this costs little.
+func enrolmentOpen(request *admissionv1.AdmissionRequest, _ mesh.Need, _ policy.World) bool {
+	return labelIn(request.Object.Raw) != labelIn(request.OldObject.Raw)
+}
+
+// labelIn is the app ID on an object's label, or "" where it has none that can be read.
+func labelIn(raw []byte) string {
+	if absent(raw) {
+		return ""
+	}
+	object, err := metaOf(raw)
+	if err != nil {
+		return ""
+	}
+	return object.Labels[mesh.LabelAppID]
 }
 
 func needOfEnrolment(request *admissionv1.AdmissionRequest) (mesh.Need, error) {

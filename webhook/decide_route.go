@@ -78,7 +78,7 @@ func needOfRouteObject(request *admissionv1.AdmissionRequest, raw []byte) (mesh.
 // routeOpen says that a route could be in the mesh and would not be seen to be: it attaches to Gateways, and one of them or one of its
 // backends is not enrolled as far as the caches know. In a bundle that is applied at once, the route arrives within milliseconds of
 // the Gateway and the Service. Routes are written rarely, so that the live reads of routes outside the mesh cost little.
-func routeOpen(need mesh.Need, world policy.World) bool {
+func routeOpen(_ *admissionv1.AdmissionRequest, need mesh.Need, world policy.World) bool {
 	if len(need.Gateways) == 0 {
 		return false
 	}

@@ -43,7 +43,7 @@ type decider struct {
 	// decide takes the decision. Its findings have their severity by mode.
 	decide func(*admissionv1.AdmissionRequest, policy.World) (verdict, error)
 	// open says that cached data admits but may lack what would decide otherwise; nil if it never does.
-	open func(mesh.Need, policy.World) bool
+	open func(*admissionv1.AdmissionRequest, mesh.Need, policy.World) bool
 }
 
 // dispatchTable has an entry for everything that the hooks ask for (webhook/hooks) and for nothing else.

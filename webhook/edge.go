@@ -138,7 +138,7 @@ func (e *Edge) decideOn(ctx context.Context, d decider, request *admissionv1.Adm
 	if v, err = d.decide(request, world); err != nil {
 		return verdict{}, "", err
 	}
-	if !mesh.Denied(v.findings) && (d.open == nil || !d.open(need, world)) {
+	if !mesh.Denied(v.findings) && (d.open == nil || !d.open(request, need, world)) {
 		return v, fromCache, nil
 	}
 	e.metrics.live(request)

@@ -30,7 +30,7 @@ func layers() []layer {
 		{pkg: "mesh/policy", may: []string{"mesh"}, pure: true},
 		{pkg: "mesh/companion", may: []string{"mesh"}, pure: true},
 		{pkg: "mutate", may: []string{"mesh"}, pure: true},
-		{pkg: "validate", may: []string{"mesh", "mesh/policy"}, pure: true},
+		{pkg: "validate", may: []string{"mesh", "mesh/policy", "mesh/companion"}, pure: true},
 		{pkg: "webhook", may: decisions},
 		{pkg: "controller", may: decisions},
 		{pkg: "cmd", may: edges},
