@@ -159,11 +159,13 @@ func outdated(wanted []client.Object, o observed) []client.Object {
 		if slices.ContainsFunc(o.foreign, func(f mesh.Object) bool { return isObject(object, f) }) {
 			continue
 		}
-		live := find(o.ours, object)
-		// What cannot be compared is applied: the API server compares.
-		if current, err := companion.UpToDate(object, live); live == nil || err != nil || !current {
-			stale = append(stale, object)
+		if live := find(o.ours, object); live != nil {
+			// What cannot be compared is applied: the API server compares.
+			if current, err := companion.UpToDate(object, live); err == nil && current {
+				continue
+			}
 		}
+		stale = append(stale, object)
 	}
 	return stale
 }
