@@ -100,7 +100,7 @@ func checkAnnotations(object Object, have map[string]string, config Config) []Fi
 			}
 		default:
 			if wrong := known[i].wrong(have[key]); wrong != "" {
-				findings = append(findings, invalid(object, CodeBadValue, annotationField(key), wrong, known[i].fix))
+				findings = append(findings, invalid(object, CodeBadValue, reason{annotationField(key), wrong, known[i].fix}))
 			}
 		}
 	}
@@ -124,10 +124,11 @@ func unknownKey(object Object, key string, known []annotation) Finding {
 		}
 	}
 	if written(key) {
-		return invalid(object, CodeUnknownKey, annotationField(key), "this key is written by daprise, on routes only", "Remove the annotation.")
+		return invalid(object, CodeUnknownKey, reason{annotationField(key), "this key is written by daprise, on routes only", "Remove the annotation."})
 	}
-	return invalid(object, CodeUnknownKey, annotationField(key), "no such key is known; the nearest is "+nearest(key, names),
-		"Correct the key or remove the annotation.")
+	return invalid(object, CodeUnknownKey, reason{annotationField(key), "no such key is known; the nearest is " + nearest(key, names),
+		"Correct the key or remove the annotation."})
+
 }
 
 func misplacedKey(object Object, a annotation) Finding {
@@ -136,21 +137,24 @@ func misplacedKey(object Object, a annotation) Finding {
 		kinds[i] = kind + "s"
 	}
 	message := fmt.Sprintf("this key means nothing on %ss, only on %s", object.Kind, enumerate(kinds, "and"))
-	return invalid(object, CodeUnknownKey, annotationField(a.key), message, "Remove the annotation.")
+	return invalid(object, CodeUnknownKey, reason{annotationField(a.key), message, "Remove the annotation."})
 }
 
 func annotationField(key string) string { return "metadata.annotations[" + key + "]" }
 
+// reason is what a refusal says beside its object and code (Finding).
+type reason struct{ field, message, fix string }
+
 // invalid is a finding about malformed input.
-func invalid(object Object, code Code, field, message, fix string) Finding {
-	f := denied(object, code, field, message, fix)
+func invalid(object Object, code Code, why reason) Finding {
+	f := denied(object, code, why)
 	f.Invalid = true
 	return f
 }
 
 // denied is a finding about input that is well-formed and not acceptable as the cluster is.
-func denied(object Object, code Code, field, message, fix string) Finding {
-	return Finding{Code: code, Severity: Deny, Object: object, Field: field, Message: message, Fix: fix}
+func denied(object Object, code Code, why reason) Finding {
+	return Finding{Code: code, Severity: Deny, Object: object, Field: why.field, Message: why.message, Fix: why.fix}
 }
 
 // quoted keeps a refusal readable: an annotation may be 256 KiB long.

@@ -81,23 +81,25 @@ func (r *resolver) join(g *group, m member, id string) {
 }
 
 func (r *resolver) disagree(m member, key, value, other string) {
-	r.deny(denied(m.object, CodeBadValue, annotationField(key), fmt.Sprintf("%s, but %s, and both enrol the app of %s", value, other, objectOfService(m.service)),
-		"Make them agree, or enrol only one of them."))
+	r.deny(denied(m.object, CodeBadValue, reason{annotationField(key), fmt.Sprintf("%s, but %s, and both enrol the app of %s", value, other, objectOfService(m.service)),
+		"Make them agree, or enrol only one of them."}))
 }
 
 // app resolves what a group asks for. What is missing is a finding on each member.
 func (r *resolver) app(g *group) (App, bool) {
 	port, ok := choosePort(g.service, g.values[AnnotationAppPort])
 	if !ok {
-		g.each(r, CodeNoPort, annotationField(AnnotationAppPort),
+		g.each(r, CodeNoPort, reason{annotationField(AnnotationAppPort),
 			fmt.Sprintf("not set, and the Service has %d ports, none named http: %s", len(tcpPorts(g.service)), portNames(tcpPorts(g.service))),
-			"Set dapr.io/app-port to the one that Dapr is to call.")
+			"Set dapr.io/app-port to the one that Dapr is to call."})
+
 		return App{}, false
 	}
 	if g.service.Spec.ClusterIP == corev1.ClusterIPNone && !straight(port) {
-		g.each(r, CodeServiceUnfit, "spec.clusterIP",
+		g.each(r, CodeServiceUnfit, reason{"spec.clusterIP",
 			fmt.Sprintf("None leads the companion to the pods' own port %d, but the Service's port %d leads to %s", port.Port, port.Port, port.TargetPort.String()),
-			"Give the Service a cluster IP, or make port and targetPort the same number.")
+			"Give the Service a cluster IP, or make port and targetPort the same number."})
+
 		return App{}, false
 	}
 	protocol, ok := g.values[AnnotationAppProtocol], true
@@ -106,9 +108,10 @@ func (r *resolver) app(g *group) (App, bool) {
 	}
 	if !ok {
 		i := slices.IndexFunc(g.service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port.Port && tcp(p.Protocol) })
-		g.each(r, CodeServiceUnfit, fmt.Sprintf("spec.ports[%d].appProtocol", i),
-			quoted(*port.AppProtocol)+" is not one that Dapr speaks: "+enumerate(protocols(), "or"),
-			"Set dapr.io/app-protocol to what the app understands, or choose another port with dapr.io/app-port.")
+		g.each(r, CodeServiceUnfit, reason{fmt.Sprintf("spec.ports[%d].appProtocol", i),
+			quoted(*port.AppProtocol) + " is not one that Dapr speaks: " + enumerate(protocols(), "or"),
+			"Set dapr.io/app-protocol to what the app understands, or choose another port with dapr.io/app-port."})
+
 		return App{}, false
 	}
 	owner := g.owner()
@@ -158,12 +161,13 @@ func (g *group) owner() member {
 }
 
 // each puts a finding about the Service on every member; on a Deployment it says which Service it means.
-func (g *group) each(r *resolver, code Code, field, message, fix string) {
+func (g *group) each(r *resolver, code Code, why reason) {
 	for _, m := range g.members {
-		at, text := field, message
-		if m.object.Kind == KindDeployment && !strings.HasPrefix(field, "metadata.") {
-			at, text = "", fmt.Sprintf("its %s cannot be enrolled: %s: %s", objectOfService(g.service), field, message)
+		said := why
+		if m.object.Kind == KindDeployment && !strings.HasPrefix(why.field, "metadata.") {
+			said.field = ""
+			said.message = fmt.Sprintf("its %s cannot be enrolled: %s: %s", objectOfService(g.service), why.field, why.message)
 		}
-		r.deny(denied(m.object, code, at, text, fix))
+		r.deny(denied(m.object, code, said))
 	}
 }

@@ -36,9 +36,9 @@ func (r *resolver) settle(claims []claim) []claim {
 			if _, set := m.values[AnnotationAppID]; set || m.object.Kind == KindDeployment {
 				field = annotationField(AnnotationAppID)
 			}
-			r.deny(denied(m.object, CodeAppIDTaken, field,
-				"app ID "+quoted(c.ref().ID)+" belongs to "+standing[i].members[0].object.String(),
-				"Set dapr.io/app-id to another, one that no other object in the namespace has."))
+			r.deny(denied(m.object, CodeAppIDTaken, reason{field,
+				"app ID " + quoted(c.ref().ID) + " belongs to " + standing[i].members[0].object.String(),
+				"Set dapr.io/app-id to another, one that no other object in the namespace has."}))
 		}
 	}
 	return standing

@@ -61,7 +61,7 @@ func checkReplicas(object Object, have map[string]string) []Finding {
 		message = quoted(replicas) + " means nothing with strategy daemonset, the default of a " + object.Kind + ", which runs one companion on every node"
 		fix = "Remove the annotation, or set daprise.dev/strategy=deployment."
 	}
-	return []Finding{invalid(object, CodeBadValue, annotationField(AnnotationReplicas), message, fix)}
+	return []Finding{invalid(object, CodeBadValue, reason{annotationField(AnnotationReplicas), message, fix})}
 }
 
 func (r *resolver) serviceMembers() []member {
@@ -113,15 +113,15 @@ func (r *resolver) id(m member, fallback string) (string, bool) {
 	case m.service != nil && m.object.Kind == KindDeployment:
 		field, whose = annotationField(AnnotationAppID), "its Service's name"
 	case m.meta.GetName() == "":
-		r.deny(invalid(m.object, CodeBadValue, annotationField(AnnotationAppID),
-			"not set, and the default is made from the name, which is not known yet (generateName "+quoted(m.meta.GetGenerateName())+")",
-			"Set dapr.io/app-id, or give the object a name."))
+		r.deny(invalid(m.object, CodeBadValue, reason{annotationField(AnnotationAppID),
+			"not set, and the default is made from the name, which is not known yet (generateName " + quoted(m.meta.GetGenerateName()) + ")",
+			"Set dapr.io/app-id, or give the object a name."}))
 		return "", false
 	case m.object.Kind == KindGateway:
 		whose = "its own name and -ingress"
 	}
 	if !IsAppID(fallback) {
-		r.deny(invalid(m.object, CodeBadValue, field, quoted(fallback)+", the default app ID ("+whose+"), is not "+appIDs, "Set dapr.io/app-id."))
+		r.deny(invalid(m.object, CodeBadValue, reason{field, quoted(fallback) + ", the default app ID (" + whose + "), is not " + appIDs, "Set dapr.io/app-id."}))
 		return "", false
 	}
 	return fallback, true

@@ -44,9 +44,9 @@ func (r *resolver) portOfService(m *member, s *corev1.Service) bool {
 		return strconv.Itoa(int(p.Port)) == value || p.Name == value
 	})
 	if i < 0 {
-		r.deny(invalid(m.object, CodeBadValue, annotationField(AnnotationAppPort),
-			quoted(value)+" is not a TCP port of the Service, which has "+portNames(ports),
-			"Set one of them by number or name, or remove the annotation for the default (the only port, else the one named http)."))
+		r.deny(invalid(m.object, CodeBadValue, reason{annotationField(AnnotationAppPort),
+			quoted(value) + " is not a TCP port of the Service, which has " + portNames(ports),
+			"Set one of them by number or name, or remove the annotation for the default (the only port, else the one named http)."}))
 		return false
 	}
 	m.values[AnnotationAppPort] = strconv.Itoa(int(ports[i].Port))
@@ -63,9 +63,9 @@ func (r *resolver) portOfDeployment(m *member, d *appsv1.Deployment) bool {
 	field := annotationField(AnnotationAppPort)
 	switch len(leading) {
 	case 0:
-		r.deny(invalid(m.object, CodeBadValue, field,
+		r.deny(invalid(m.object, CodeBadValue, reason{field,
 			fmt.Sprintf("no port of %s leads to container port %s; it has %s", objectOfService(m.service), quoted(value), targets(m.service)),
-			"Set a container port that one of them leads to, by number or name."))
+			"Set a container port that one of them leads to, by number or name."}))
 		return false
 	case 1:
 		m.values[AnnotationAppPort] = strconv.Itoa(int(leading[0].Port))
@@ -75,9 +75,9 @@ func (r *resolver) portOfDeployment(m *member, d *appsv1.Deployment) bool {
 		m.values[AnnotationAppPort] = strconv.Itoa(int(leading[i].Port))
 		return true
 	}
-	r.deny(denied(m.object, CodeNoPort, field,
+	r.deny(denied(m.object, CodeNoPort, reason{field,
 		fmt.Sprintf("several ports of %s lead to container port %s: %s", objectOfService(m.service), quoted(value), portNames(leading)),
-		"Name one of them http, or enrol the Service and set dapr.io/app-port there."))
+		"Name one of them http, or enrol the Service and set dapr.io/app-port there."}))
 	return false
 }
 

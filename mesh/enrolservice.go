@@ -32,7 +32,7 @@ func (r *resolver) fit(object Object, s *corev1.Service) bool {
 	if object.Kind == KindDeployment {
 		field, message = "", fmt.Sprintf("its %s cannot be enrolled: %s: %s", objectOfService(s), field, message)
 	}
-	r.deny(denied(object, CodeServiceUnfit, field, message, fix))
+	r.deny(denied(object, CodeServiceUnfit, reason{field, message, fix}))
 	return false
 }
 
@@ -52,13 +52,13 @@ func (r *resolver) serviceOf(object Object, d *appsv1.Deployment) (*corev1.Servi
 	case 1:
 		return found, true
 	case 0:
-		r.deny(denied(object, CodeAmbiguousService, "spec.template.metadata.labels",
-			"no Service in namespace "+d.Namespace+" selects its pods"+inParentheses(labels.FormatLabels(d.Spec.Template.Labels)),
-			"Create a Service that selects them, then enrol the Deployment."))
+		r.deny(denied(object, CodeAmbiguousService, reason{"spec.template.metadata.labels",
+			"no Service in namespace " + d.Namespace + " selects its pods" + inParentheses(labels.FormatLabels(d.Spec.Template.Labels)),
+			"Create a Service that selects them, then enrol the Deployment."}))
 	default:
-		r.deny(denied(object, CodeAmbiguousService, annotationField(AnnotationService),
+		r.deny(denied(object, CodeAmbiguousService, reason{annotationField(AnnotationService),
 			fmt.Sprintf("not set, and %d Services select its pods: %s", len(names), enumerate(names, "and")),
-			"Name one of them with daprise.dev/service."))
+			"Name one of them with daprise.dev/service."}))
 	}
 	return nil, false
 }
@@ -66,16 +66,16 @@ func (r *resolver) serviceOf(object Object, d *appsv1.Deployment) (*corev1.Servi
 func (r *resolver) namedService(object Object, d *appsv1.Deployment, name string) (*corev1.Service, bool) {
 	i := slices.IndexFunc(r.objects.Services, func(s *corev1.Service) bool { return s.Namespace == d.Namespace && s.Name == name })
 	if i < 0 {
-		r.deny(denied(object, CodeAmbiguousService, annotationField(AnnotationService),
-			"there is no Service "+d.Namespace+"/"+name, "Create it first, or name another."))
+		r.deny(denied(object, CodeAmbiguousService, reason{annotationField(AnnotationService),
+			"there is no Service " + d.Namespace + "/" + name, "Create it first, or name another."}))
 		return nil, false
 	}
 	s := r.objects.Services[i]
 	if len(s.Spec.Selector) > 0 && !selects(s, d) {
-		r.deny(denied(object, CodeAmbiguousService, annotationField(AnnotationService),
+		r.deny(denied(object, CodeAmbiguousService, reason{annotationField(AnnotationService),
 			fmt.Sprintf("%s selects %s and not the Deployment's pods (%s)", objectOfService(s),
 				labels.FormatLabels(s.Spec.Selector), labels.FormatLabels(d.Spec.Template.Labels)),
-			"Name a Service that selects them."))
+			"Name a Service that selects them."}))
 		return nil, false
 	}
 	return s, true
@@ -101,9 +101,9 @@ func sidecar(d *appsv1.Deployment) (value string, asked bool) {
 func (r *resolver) noSidecar(object Object, d *appsv1.Deployment) bool {
 	value, asked := sidecar(d)
 	if asked {
-		r.deny(denied(object, CodeSidecarToo, "spec.template.metadata.annotations["+DaprPrefix+"enabled]",
-			quoted(value)+" asks Dapr for a sidecar, and the app would have two Dapr instances of one app ID",
-			"Remove the annotation from the pod template, or do not enrol the Deployment."))
+		r.deny(denied(object, CodeSidecarToo, reason{"spec.template.metadata.annotations[" + DaprPrefix + "enabled]",
+			quoted(value) + " asks Dapr for a sidecar, and the app would have two Dapr instances of one app ID",
+			"Remove the annotation from the pod template, or do not enrol the Deployment."}))
 	}
 	return !asked
 }
@@ -112,9 +112,9 @@ func (r *resolver) noSidecar(object Object, d *appsv1.Deployment) bool {
 func (r *resolver) noSidecarBehind(object Object, s *corev1.Service) bool {
 	for _, d := range r.objects.Deployments {
 		if _, asked := sidecar(d); asked && selects(s, d) {
-			r.deny(denied(object, CodeSidecarToo, "spec.selector",
-				"selects "+objectOfDeployment(d).String()+", whose pod template asks Dapr for a sidecar: the app would have two Dapr instances of one app ID",
-				"Remove dapr.io/enabled from the pod template, or do not enrol the Service."))
+			r.deny(denied(object, CodeSidecarToo, reason{"spec.selector",
+				"selects " + objectOfDeployment(d).String() + ", whose pod template asks Dapr for a sidecar: the app would have two Dapr instances of one app ID",
+				"Remove dapr.io/enabled from the pod template, or do not enrol the Service."}))
 			return false
 		}
 	}
