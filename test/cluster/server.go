@@ -149,7 +149,6 @@ func buildServer(ctx context.Context, root string) (string, error) {
 	path := filepath.Join(root, ".cache", "bin", "daprise-webhook-"+strconv.Itoa(os.Getpid()))
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/daprise-webhook")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build daprise-webhook: %w\n%s", err, out)
 	}
