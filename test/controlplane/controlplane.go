@@ -128,9 +128,11 @@ func (cp *ControlPlane) startServer(ctx context.Context) error {
 // startCluster brings up the rest. The controller manager comes after the
 // CRDs: its garbage collector learns of new kinds only every half minute.
 func (cp *ControlPlane) startCluster(ctx context.Context) error {
-	stages := filepath.Join(cp.modules.Module(parts.ModuleKwok).Dir, "kustomize", "stage", "fast")
-	if err := cp.run(kwok, cp.kwokFlags(stages)); err != nil {
-		return err
+	if cp.options.Nodes != NoNodes {
+		stages := filepath.Join(cp.modules.Module(parts.ModuleKwok).Dir, "kustomize", "stage", "fast")
+		if err := cp.run(kwok, cp.kwokFlags(stages)); err != nil {
+			return err
+		}
 	}
 	if err := cp.run(scheduler, cp.schedulerFlags()); err != nil {
 		return err

@@ -13,7 +13,8 @@ type Options struct {
 	// CRDs to install at start. Nil stands for DefaultCRDs; an empty slice for
 	// none: InstallCRDs adds them later.
 	CRDs []CRDSet
-	// Nodes that kwok plays. 0 stands for 2.
+	// Nodes that kwok plays. 0 stands for 2; NoNodes leaves kwok out: the caller
+	// plays nodes and kubelets itself.
 	Nodes int
 	// AuditPolicy is an audit.k8s.io/v1 Policy in YAML (AuditEverything is one).
 	// Empty: nothing is recorded and AuditEvents fails.
@@ -36,6 +37,9 @@ type Options struct {
 
 // Unlimited as Options.Slots: the control plane takes nobody's turn.
 const Unlimited = -1
+
+// NoNodes as Options.Nodes: there are none at first, and no kwok.
+const NoNodes = -1
 
 // Lifetime of the processes of a control plane.
 type Lifetime int
@@ -60,10 +64,15 @@ func (o Options) withDefaults() (Options, error) {
 	if o.CRDs == nil {
 		o.CRDs = DefaultCRDs()
 	}
+	for _, set := range o.CRDs {
+		if _, _, err := set.folder(); err != nil {
+			return o, fmt.Errorf("Options.CRDs: %w", err)
+		}
+	}
 	if o.Nodes == 0 {
 		o.Nodes = defaultNodes
 	}
-	if o.Nodes < 0 || o.Nodes > maxNodes {
+	if o.Nodes < NoNodes || o.Nodes > maxNodes {
 		return o, fmt.Errorf("Options.Nodes is %d: want 1 to %d", o.Nodes, maxNodes)
 	}
 	if o.Slots == 0 {
