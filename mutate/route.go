@@ -81,8 +81,7 @@ func (m *mutation) run() (Result, error) {
 	if mesh.Denied(findings) {
 		return Result{Findings: findings}, nil
 	}
-	patch, err := m.patch(outcome)
-	return Result{Patch: patch, Findings: findings}, err
+	return Result{Patch: m.patch(outcome), Findings: findings}, nil
 }
 
 // companionPort is the port of an ingress companion's Service for the kind of route.

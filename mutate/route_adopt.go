@@ -44,6 +44,7 @@ func (m *mutation) adopt(r *rule, index int) (direct, error) {
 	if err != nil {
 		return d, err
 	}
+	d.undone = true
 	d.rule, err = decodeRule(m.kind, raw)
 	return d, err
 }

@@ -23,6 +23,14 @@ import (
 // error.txt for what is refused, warnings.txt, and restored.yaml where leaving the mesh does not give in.yaml back, which it may do
 // only where in.yaml names a companion.
 
+// tester is what *testing.T and *rapid.T have in common.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // routeCase is one case, read.
 type routeCase struct {
 	folder  string
@@ -111,7 +119,7 @@ func TestRouteGolden(t *testing.T) {
 }
 
 // checkRouteProperties holds an outcome against what must be true of every outcome.
-func checkRouteProperties(t testing.TB, kind string, in, out []byte, view *mesh.View) {
+func checkRouteProperties(t tester, kind string, in, out []byte, view *mesh.View) {
 	t.Helper()
 	again := mutated(t, mutate.Request{Kind: kind, Object: out, OldObject: out}, view)
 	if !equal(t, again, out) {
@@ -125,7 +133,7 @@ func checkRouteProperties(t testing.TB, kind string, in, out []byte, view *mesh.
 }
 
 // mutated is the object after a mutation that must be admitted. The arguments must be as before.
-func mutated(t testing.TB, request mutate.Request, view *mesh.View) []byte {
+func mutated(t tester, request mutate.Request, view *mesh.View) []byte {
 	t.Helper()
 	object, old := slices.Clone(request.Object), slices.Clone(request.OldObject)
 	before, err := json.Marshal(view)
@@ -144,13 +152,13 @@ func mutated(t testing.TB, request mutate.Request, view *mesh.View) []byte {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(before, after) || !bytes.Equal(object, request.Object) || !bytes.Equal(old, request.OldObject) {
-		t.Error("an argument was modified")
+		t.Errorf("an argument was modified")
 	}
 	return applied(t, request.Object, result)
 }
 
 // leave is the route after its Gateway and its apps left the mesh, while their companions are still there.
-func leave(t testing.TB, kind string, stored []byte, view *mesh.View) []byte {
+func leave(t tester, kind string, stored []byte, view *mesh.View) []byte {
 	t.Helper()
 	left := *view
 	left.Apps, left.Ingresses = nil, nil
@@ -164,7 +172,7 @@ func leave(t testing.TB, kind string, stored []byte, view *mesh.View) []byte {
 }
 
 // applied is the object after a patch, applied as the API server does.
-func applied(t testing.TB, object []byte, result mutate.Result) []byte {
+func applied(t tester, object []byte, result mutate.Result) []byte {
 	t.Helper()
 	if len(result.Patch) == 0 {
 		return object
@@ -184,7 +192,7 @@ func applied(t testing.TB, object []byte, result mutate.Result) []byte {
 	return out
 }
 
-func withAnnotationsOf(t testing.TB, object, from []byte) []byte {
+func withAnnotationsOf(t tester, object, from []byte) []byte {
 	t.Helper()
 	a, b := tree(t, object), tree(t, from)
 	annotations := b["metadata"].(map[string]any)["annotations"]
@@ -194,7 +202,7 @@ func withAnnotationsOf(t testing.TB, object, from []byte) []byte {
 	return marshal(t, a)
 }
 
-func tree(t testing.TB, data []byte) map[string]any {
+func tree(t tester, data []byte) map[string]any {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -205,7 +213,7 @@ func tree(t testing.TB, data []byte) map[string]any {
 	return m
 }
 
-func marshal(t testing.TB, value any) []byte {
+func marshal(t tester, value any) []byte {
 	t.Helper()
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -215,12 +223,12 @@ func marshal(t testing.TB, value any) []byte {
 }
 
 // equal compares as JSON: key by key, numbers digit by digit.
-func equal(t testing.TB, a, b []byte) bool {
+func equal(t tester, a, b []byte) bool {
 	t.Helper()
 	return cmp.Equal(tree(t, a), tree(t, b))
 }
 
-func toYAML(t testing.TB, data []byte) string {
+func toYAML(t tester, data []byte) string {
 	t.Helper()
 	out, err := yaml.JSONToYAML(data)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gomodules.xyz/jsonpatch/v2"
@@ -18,7 +19,9 @@ import (
 
 // outcome is the route after a mutation.
 type outcome struct {
-	rules    []json.RawMessage
+	rules []json.RawMessage
+	// same says of each rule, in place, that it is the rule as received; only meaningful while their number is the same.
+	same     []bool
 	original string
 	revision string
 	findings []mesh.Finding
@@ -36,15 +39,12 @@ func (m *mutation) assemble(plans []plan) (outcome, error) {
 		if err != nil {
 			return o, err
 		}
-		switch {
-		case p.keep:
-			kept = true
-			o.rules = append(o.rules, m.route.Spec.Rules[p.from:p.to]...)
-		case p.parts != nil:
-			o.rules = append(o.rules, p.parts...)
+		if err := m.assembleRule(&o, p); err != nil {
+			return o, err
+		}
+		kept = kept || p.keep
+		if p.parts != nil && !p.keep {
 			meanings = append(meanings, p.meaning())
-		default:
-			o.rules = append(o.rules, p.raw)
 		}
 		if e != nil && !slices.ContainsFunc(rec.Rules, func(other entry) bool { return slices.Equal(other.Rewritten, e.Rewritten) }) {
 			rec.Rules = append(rec.Rules, *e)
@@ -53,11 +53,7 @@ func (m *mutation) assemble(plans []plan) (outcome, error) {
 	if len(rec.Rules) == 0 {
 		return o, nil
 	}
-	original, err := encode(rec)
-	if err != nil {
-		return o, err
-	}
-	o.original = string(original)
+	o.original = rec.encode()
 	if o.revision = m.revision(meanings); kept {
 		o.revision = m.route.Metadata.Annotations[mesh.AnnotationRevision]
 	}
@@ -67,6 +63,33 @@ func (m *mutation) assemble(plans []plan) (outcome, error) {
 			"Divide the rules between two routes."))
 	}
 	return o, nil
+}
+
+// assembleRule appends what a plan stores.
+func (m *mutation) assembleRule(o *outcome, p *plan) error {
+	received := m.route.Spec.Rules[p.from:p.to]
+	stored, same := p.parts, false
+	switch {
+	case p.keep:
+		stored, same = received, true
+	case p.parts != nil && p.proof != nil:
+		same = true // the proof is that the parts are what was received
+	case p.parts != nil:
+		if p.undone && len(p.parts) == 1 && len(received) == 1 {
+			var err error
+			if same, err = equalJSON(p.parts[0], received[0]); err != nil {
+				return err
+			}
+		}
+	default:
+		stored, same = []json.RawMessage{p.raw}, !p.undone
+	}
+	same = same && len(o.rules) == p.from
+	o.rules = append(o.rules, stored...)
+	for range stored {
+		o.same = append(o.same, same)
+	}
+	return nil
 }
 
 // entry is what the record says about a plan, or nil.
@@ -88,7 +111,8 @@ func (p *plan) entry() (*entry, error) {
 
 // meaning is what the enrolment means for a rule.
 func (p *plan) meaning() string {
-	return fmt.Sprintf("%s %s/%s %s %s:%d %s", p.ingress.AppRef, p.ingress.Namespace, p.ingress.Gateway, p.app.AppRef, p.app.Service, p.app.Port, p.target.form)
+	return p.ingress.ID + "." + p.ingress.Namespace + " " + p.ingress.Gateway + " " + p.app.ID + "." + p.app.Namespace + " " +
+		p.app.Service + ":" + strconv.Itoa(int(p.app.Port)) + " " + string(p.target.form)
 }
 
 // revisionBytes is the length of the hash in daprise.dev/revision.
@@ -103,11 +127,8 @@ func (m *mutation) revision(meanings []string) string {
 }
 
 // patch is the difference between the route as received and its outcome: hand-chosen operations, so that nothing else is touched.
-func (m *mutation) patch(o outcome) ([]jsonpatch.Operation, error) {
-	patch, err := m.patchRules(o.rules)
-	if err != nil {
-		return nil, err
-	}
+func (m *mutation) patch(o outcome) []jsonpatch.Operation {
+	patch := m.patchRules(o)
 	annotations := m.route.Metadata.Annotations
 	kept := len(annotations)
 	var changes []jsonpatch.Operation
@@ -126,34 +147,29 @@ func (m *mutation) patch(o outcome) ([]jsonpatch.Operation, error) {
 	}
 	switch {
 	case len(changes) == 0:
-		return patch, nil
+		return patch
 	case annotations == nil:
 		return append(patch, jsonpatch.NewOperation("add", "/metadata/annotations", map[string]any{
 			mesh.AnnotationOriginal: o.original, mesh.AnnotationRevision: o.revision,
-		})), nil
+		}))
 	case kept == 0 && o.original == "":
-		return append(patch, jsonpatch.NewOperation("remove", "/metadata/annotations", nil)), nil
+		return append(patch, jsonpatch.NewOperation("remove", "/metadata/annotations", nil))
 	}
-	return append(patch, changes...), nil
+	return append(patch, changes...)
 }
 
 // patchRules replaces the rules that differ, or all of them where their number does.
-func (m *mutation) patchRules(rules []json.RawMessage) ([]jsonpatch.Operation, error) {
-	received := m.route.Spec.Rules
-	if len(rules) != len(received) {
-		return []jsonpatch.Operation{jsonpatch.NewOperation("replace", "/spec/rules", rules)}, nil
+func (m *mutation) patchRules(o outcome) []jsonpatch.Operation {
+	if len(o.rules) != len(m.route.Spec.Rules) {
+		return []jsonpatch.Operation{jsonpatch.NewOperation("replace", "/spec/rules", o.rules)}
 	}
 	var patch []jsonpatch.Operation
-	for i := range rules {
-		equal, err := equalJSON(rules[i], received[i])
-		if err != nil {
-			return nil, err
-		}
-		if !equal {
-			patch = append(patch, jsonpatch.NewOperation("replace", fmt.Sprintf("/spec/rules/%d", i), rules[i]))
+	for i := range o.rules {
+		if !o.same[i] {
+			patch = append(patch, jsonpatch.NewOperation("replace", fmt.Sprintf("/spec/rules/%d", i), o.rules[i]))
 		}
 	}
-	return patch, nil
+	return patch
 }
 
 // equalJSON compares two rules, whatever the order of their keys.

@@ -4,7 +4,9 @@ package mutate
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 
 	kjson "sigs.k8s.io/json"
 
@@ -28,6 +30,20 @@ type record struct {
 type entry struct {
 	Original  json.RawMessage `json:"original"`
 	Rewritten []string        `json:"rewritten"`
+}
+
+// encode is the record as it is stored. Originals are canonical JSON already, hashes need no escaping.
+func (r *record) encode() string {
+	data := fmt.Appendf(nil, `{"version":%d,"rules":[`, r.Version)
+	for i, e := range r.Rules {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = append(append(data, `{"original":`...), e.Original...)
+		data = append(data, `,"rewritten":["`...)
+		data = append(append(data, strings.Join(e.Rewritten, `","`)...), `"]}`...)
+	}
+	return string(append(data, "]}"...))
 }
 
 // proof is an entry that was verified: its original, rewritten for target, gives exactly the rules that it is keyed by.

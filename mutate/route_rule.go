@@ -3,7 +3,6 @@
 package mutate
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -87,17 +86,6 @@ func (r *rule) decodeTree() error {
 	}
 	r.tree = tree
 	return nil
-}
-
-// encode is the canonical JSON of a tree: sorted keys, no spaces, nothing escaped for HTML. Equal trees give equal bytes.
-func encode(value any) (json.RawMessage, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return nil, fmt.Errorf("encode rule: %w", err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
 // hashBytes is the length of the hashes by which a record finds rewritten rules. A record is verified before it is trusted, so the

@@ -13,6 +13,8 @@ type direct struct {
 	*rule
 	// from and to delimit the rules as received, to exclusive.
 	from, to int
+	// undone says that rule is not the rule as received.
+	undone bool
 	// proof is the record's, if the rules as received are what daprise made of the whole of this rule.
 	proof *proof
 	// deny is set where the rule as received names a companion and cannot be read: rule is then that rule.
@@ -53,12 +55,12 @@ func (m *mutation) undoOne(a *archive, received []*rule, i int) (direct, error) 
 	case p == nil:
 		return m.adopt(received[i], i)
 	case len(p.hashes) == 1:
-		return direct{rule: p.original, from: i, to: i + 1, proof: p}, nil
+		return direct{rule: p.original, from: i, to: i + 1, undone: true, proof: p}, nil
 	case part == 0 && wholeGroup(p, received[i:]):
-		return direct{rule: p.original, from: i, to: i + len(p.hashes), proof: p}, nil
+		return direct{rule: p.original, from: i, to: i + len(p.hashes), undone: true, proof: p}, nil
 	}
 	r, err := p.restricted(m.kind, part)
-	return direct{rule: r, from: i, to: i + 1}, err
+	return direct{rule: r, from: i, to: i + 1, undone: true}, err
 }
 
 // wholeGroup says whether rules begin with all parts of a split rule, in order.
