@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command whoami answers every HTTP request with who it is and what it was sent, so that a request's way through gateway, companions
-// and traffic split can be read from the answer. It reads WHOAMI_NAME (default: the host name) and WHOAMI_PORT (or
-// WHOAMI_PORT_NUMBER, default 8080), and speaks HTTP/1.1 and HTTP/2 in clear text.
+// and traffic split can be read from the answer. It reads WHOAMI_NAME (default: the host name) and WHOAMI_PORT_NUMBER (default 8080;
+// WHOAMI_PORT is what Kubernetes sets for a Service whoami), and speaks HTTP/1.1 and HTTP/2 in clear text.
 package main
 
 import (
@@ -25,7 +25,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	port := cmp.Or(os.Getenv("WHOAMI_PORT"), os.Getenv("WHOAMI_PORT_NUMBER"), "8080")
+	port := cmp.Or(os.Getenv("WHOAMI_PORT_NUMBER"), "8080")
 	listener, err := net.Listen("tcp", ":"+port)
 	if err == nil {
 		slog.Info("listening", "address", listener.Addr().String())
