@@ -77,8 +77,11 @@ func (in inside) enterNetwork() error {
 }
 
 func (in inside) mountAll() error {
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("a mount namespace: %w", err)
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWUTS); err != nil {
+		return fmt.Errorf("namespaces for mounts and the host name: %w", err)
+	}
+	if err := unix.Sethostname([]byte(in.Hostname)); err != nil {
+		return fmt.Errorf("set the host name: %w", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)

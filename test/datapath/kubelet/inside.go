@@ -19,6 +19,7 @@ import (
 // inside is what a process needs to become a container.
 type inside struct {
 	Namespace    string // of the network, by name
+	Hostname     string
 	Root         string
 	ReadOnlyRoot bool
 	Binds        []bind
@@ -46,6 +47,7 @@ func (c *container) inside(ctx context.Context) (inside, error) {
 	}
 	in := inside{
 		Namespace:    c.worker.network.name,
+		Hostname:     c.worker.pod.Name,
 		Root:         filepath.Join(c.worker.dir, "root-"+c.spec.Name),
 		ReadOnlyRoot: security(c).ReadOnlyRootFilesystem != nil && *security(c).ReadOnlyRootFilesystem,
 		Env:          env.list(),

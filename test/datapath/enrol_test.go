@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e && linux
+
+package datapath
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+const (
+	namespace   = "default"
+	enrolLimit  = 4 * time.Minute
+	annotate    = "daprise.dev/enabled=true"
+	ingressName = "ingress-dapr"
+	appName     = "whoami-dapr"
+)
+
+// enrol does what a platform team and a developer do: install the example,
+// install daprise, annotate the Gateway and the Service. Nothing else is configured.
+func enrol(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, enrolLimit)
+	defer cancel()
+	if _, err := shared.Kubectl(ctx, "apply", "-k", filepath.Join(shared.Root(), "examples", "whoami")); err != nil {
+		return fmt.Errorf("apply examples/whoami: %w", err)
+	}
+	for _, version := range []string{"whoami-v1", "whoami-v2"} {
+		if err := shared.WaitDeployment(ctx, client.ObjectKey{Namespace: namespace, Name: version}); err != nil {
+			return err
+		}
+	}
+	if err := shared.Eventually(ctx, "the app answers without Dapr", answersDirectly); err != nil {
+		return err
+	}
+	if err := shared.InstallDaprise(ctx); err != nil {
+		return err
+	}
+	for _, enrolled := range [][2]string{{"gateway", "default-gateway"}, {"service", "whoami"}} {
+		if _, err := shared.Kubectl(ctx, "annotate", enrolled[0], enrolled[1], annotate); err != nil {
+			return fmt.Errorf("annotate %s %s: %w", enrolled[0], enrolled[1], err)
+		}
+	}
+	err := errors.Join(
+		shared.WaitDaemonSet(ctx, client.ObjectKey{Namespace: namespace, Name: ingressName}),
+		shared.WaitDeployment(ctx, client.ObjectKey{Namespace: namespace, Name: appName}),
+	)
+	if err != nil {
+		return err
+	}
+	if err := shared.Eventually(ctx, "the route is rewritten", routeIsRewritten); err != nil {
+		return err
+	}
+	return shared.Eventually(ctx, "the gateway follows the rewritten route", answersThroughCompanions)
+}
+
+func routeIsRewritten(ctx context.Context) error {
+	var route gatewayv1.HTTPRoute
+	if err := shared.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "whoami-route"}, &route); err != nil {
+		return err
+	}
+	if to := string(route.Spec.Rules[0].BackendRefs[0].Name); to != ingressName {
+		return fmt.Errorf("HTTPRoute whoami-route leads to %s", to)
+	}
+	return nil
+}
+
+func answersDirectly(ctx context.Context) error {
+	answer, err := ask(ctx, request{path: "/"})
+	if err != nil {
+		return err
+	}
+	if answer.status != 200 || answer.header.Get(callerHeader) != "" {
+		return fmt.Errorf("want the app alone, got %s", answer)
+	}
+	return nil
+}
+
+func answersThroughCompanions(ctx context.Context) error {
+	answer, err := ask(ctx, request{path: "/"})
+	if err != nil {
+		return err
+	}
+	if answer.status != 200 || answer.header.Get(callerHeader) == "" {
+		return fmt.Errorf("want an answer through companions, got %s", answer)
+	}
+	return nil
+}
