@@ -160,21 +160,28 @@ func audit(v verdict) map[string]string {
 		return nil
 	}
 	annotations := map[string]string{auditDecision: decision + " " + strings.Join(codes(v.findings), ",")}
-	var silent []mesh.Finding
-	for _, f := range v.findings {
-		if f.Severity == mesh.Audit {
-			f.Manifest, f.Fix = "", ""
-			silent = append(silent, f)
-		}
-	}
-	for ; len(silent) > 0; silent = silent[:len(silent)-1] {
-		value, err := json.Marshal(silent)
-		if err == nil && len(value) <= maxAudit {
-			annotations[auditFindings] = string(value)
-			break
-		}
+	if list := silent(v.findings); len(list) > 0 {
+		annotations[auditFindings] = "[" + strings.Join(list, ",") + "]"
 	}
 	return annotations
+}
+
+// silent are the findings of namespaces in mode audit as JSON, without the mend, as many as fit into maxAudit.
+func silent(findings []mesh.Finding) []string {
+	var list []string
+	size := len("[]")
+	for _, f := range findings {
+		if f.Severity != mesh.Audit {
+			continue
+		}
+		f.Manifest, f.Fix = "", ""
+		text, err := json.Marshal(f)
+		if size += len(text) + 1; err != nil || size > maxAudit {
+			break
+		}
+		list = append(list, string(text))
+	}
+	return list
 }
 
 // codes are the codes of findings, each once, in their order.
