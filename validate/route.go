@@ -165,8 +165,13 @@ func (r *routeFacts) coverage(w policy.World) []mesh.Finding {
 		return nil
 	}
 	view := *w.View
-	view.Routes = slices.DeleteFunc(slices.Clone(w.View.Routes), func(t mesh.RouteTarget) bool { return t.Route == r.object })
+	view.Routes = slices.DeleteFunc(slices.Clone(w.View.Routes), func(t mesh.RouteTarget) bool { return r.stores(t) })
 	return Coverage(policy.World{View: &view, Set: w.Set}, r.object, targets)
+}
+
+// stores says whether a target of the View is this route's own, as it is stored.
+func (r *routeFacts) stores(t mesh.RouteTarget) bool {
+	return t.Route.Kind == r.kind && t.Route.Namespace == r.namespace && t.Route.Name == r.object.Name
 }
 
 // finding is a denial about the route.

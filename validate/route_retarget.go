@@ -45,7 +45,7 @@ func (r *routeFacts) others(n invocation) []string {
 		}
 	}
 	for _, t := range r.view.Routes {
-		if t.Ingress == n.ingress.AppRef && t.Route != r.object {
+		if t.Ingress == n.ingress.AppRef && !r.stores(t) {
 			add(t.App)
 		}
 	}
