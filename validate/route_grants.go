@@ -18,7 +18,7 @@ func invocationGrants(r *routeFacts) []mesh.Finding {
 			continue
 		}
 		findings = append(findings, r.finding(mesh.CodeGrantMissing, fmt.Sprintf("spec.rules[%d]", n.rule),
-			fmt.Sprintf("the rule invokes app %q, and no ReferenceGrant in namespace %s lets a %s of namespace %s refer to its Service %s",
+			fmt.Sprintf("the rule invokes app %q, and no ReferenceGrant in namespace %s lets an %s of namespace %s refer to its Service %s",
 				n.app.AppRef, n.app.Namespace, r.kind, r.namespace, n.app.Service),
 			fmt.Sprintf("Ask the owner of Service %s for a ReferenceGrant.", service)))
 	}
