@@ -13,10 +13,12 @@ import (
 	"github.com/daprise/daprise/validate"
 )
 
-// mutateEnrolment decides what admission writes on a Service, Deployment or Gateway.
+// mutateEnrolment decides what admission writes on a Service, Deployment or Gateway. It refuses nothing: whoever wrote the object is told
+// everything that is wrong with it at once, by validation.
 func mutateEnrolment(kind string) decider {
 	return decider{
 		version: "v1",
+		lenient: true,
 		need:    needOfEnrolment,
 		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
 			return mutated(mutate.Enrolment(mutation(kind, request), world.View))

@@ -44,6 +44,8 @@ type decider struct {
 	decide func(*admissionv1.AdmissionRequest, policy.World) (verdict, error)
 	// open says that cached data admits but may lack what would decide otherwise; nil if it never does.
 	open func(*admissionv1.AdmissionRequest, mesh.Need, policy.World) bool
+	// lenient says that denials, once confirmed by a live read, are left for validation to tell.
+	lenient bool
 }
 
 // dispatchTable has an entry for everything that the hooks ask for (webhook/hooks) and for nothing else.

@@ -105,6 +105,9 @@ func (e *Edge) decide(ctx context.Context, p phase, request *admissionv1.Admissi
 	if err != nil {
 		return verdict{}, err
 	}
+	if d.lenient && mesh.Denied(v.findings) {
+		v = verdict{}
+	}
 	mesh.SortFindings(v.findings)
 	took := time.Since(start)
 	e.metrics.decided(p, request, v, took)
