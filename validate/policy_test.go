@@ -199,7 +199,7 @@ func TestPolicy(t *testing.T) {
 			before: []string{allowWhoami, allowIngress}, after: []string{invalid, allowIngress}, operation: validate.Update, object: "whoami",
 			want: []string{
 				`CiliumNetworkPolicy default/whoami refused: with it companion "whoami" (default) is open on 50002/TCP: any pod may reach it, since no policy selects it. Apply the policy below or label the namespace daprise.dev/coverage=warn. [DPR101]`,
-				`CiliumNetworkPolicy default/whoami admitted with a warning: CiliumNetworkPolicy default/whoami selects companion "whoami" (default) and has no effect: Cilium rejects it, since combining FromEndpoints and FromEntities is not supported yet. Correct that rule: one invalid rule voids the whole object. [DPR106]`,
+				`CiliumNetworkPolicy default/whoami admitted with a warning: CiliumNetworkPolicy default/whoami selects companion "whoami" (default) and has no effect: Cilium rejects it, since ingress[0] combines fromEndpoints and fromEntities. Correct that rule: one invalid rule voids the whole object. [DPR106]`,
 			},
 		},
 	} {

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"cmp"
 	"strings"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
@@ -69,7 +70,7 @@ func (c *compiler) rule(r *api.Rule) {
 		c.policy.unsure = "fromNodes and toNodes"
 	}
 	if err := r.Sanitize(); err != nil {
-		c.policy.void = err.Error()
+		c.policy.void = cmp.Or(mixedPeers(r), err.Error())
 		c.subjectOf(r)
 		return
 	}

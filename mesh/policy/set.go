@@ -129,14 +129,17 @@ func indexKey(s selector) (labelValue, bool) {
 	return labelValue{}, false
 }
 
-// selecting are the rules of one direction that have the endpoint as their subject, sorted by policy and place.
+// selecting are the rules of one direction that have the endpoint as their subject, sorted by policy and place. Nothing is enforced at a
+// host: the host firewall is off by default.
 func (s *Set) selecting(e Endpoint, d direction) []*rule {
+	if e.Entity == EntityHost {
+		return nil
+	}
 	id := e.identity(s.cluster)
-	isHost := e.Entity == EntityHost
 	var rules []*rule
 	consider := func(candidates []*rule) {
 		for _, r := range candidates {
-			if r.direction == d && r.node == isHost && r.subject.matches(id) {
+			if r.direction == d && !r.node && r.subject.matches(id) {
 				rules = append(rules, r)
 			}
 		}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+)
+
+// cases have one thing wrong each. want is what is found about the app's companion, then about the ingress companion.
+func cases() map[string]struct {
+	policies []string
+	tweak    func(*mesh.View)
+	want     []string
+} {
+	type testCase = struct {
+		policies []string
+		tweak    func(*mesh.View)
+		want     []string
+	}
+	denyWhoami := `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: deny, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: whoami}}
+  ingressDeny:
+  - fromEndpoints: [{matchLabels: {dapr.io/app-id: ingress}}]
+`
+	return map[string]testCase{
+		"no default deny": {
+			policies: []string{allowGatewayToIngress, strings.Replace(allowIngressToWhoami, "spec:", "spec:\n  enableDefaultDeny: {ingress: false}", 1)},
+			want:     []string{`DPR101 companion "whoami" (default) is open on 50002/TCP: any pod may reach it, since no policy that selects it enables default deny at ingress`},
+		},
+		"the gateway is left out": {
+			policies: []string{allowIngressToWhoami, strings.Replace(allowGatewayToIngress, "fromEntities: [ingress]", "fromEndpoints: [{}]", 1)},
+			want: []string{
+				`DPR102 the gateway may not reach ingress companion "ingress" (default) on 3500/TCP: CiliumNetworkPolicy default/allow-ingress-to-ingress-shared enables default deny at its ingress and no rule allows it`,
+				`DPR103 ingress companion "ingress" (default) is open on 3500/TCP: any pod of namespace default may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/allow-ingress-to-ingress-shared allows it`,
+			},
+		},
+		"entity cluster is too broad": {
+			policies: []string{allowIngressToWhoami, strings.Replace(allowGatewayToIngress, "fromEntities: [ingress]", "fromEntities: [cluster]", 1)},
+			want:     []string{`DPR103 ingress companion "ingress" (default) is open on 3500/TCP: any pod may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/allow-ingress-to-ingress-shared allows it`},
+		},
+		"every port": {
+			policies: []string{allowIngressToWhoami, strings.Split(allowGatewayToIngress, "    toPorts")[0]},
+			want:     []string{`DPR103 ingress companion "ingress" (default) is open on 3501/TCP: the gateway may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/allow-ingress-to-ingress-shared allows it`},
+		},
+		"the world": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: office, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {daprise.dev/companion: ingress}}
+  ingress:
+  - fromCIDR: [192.0.2.0/24]
+`},
+			want: []string{`DPR103 ingress companion "ingress" (default) is open on 3500/TCP: 192.0.2.0 may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/office allows it`},
+		},
+		"a pod of another namespace": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shop, namespace: default}
+spec:
+  podSelector: {matchLabels: {dapr.io/app-id: whoami}}
+  policyTypes: [Ingress]
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}
+      podSelector: {matchLabels: {app: x}}
+`},
+			want: []string{`DPR103 companion "whoami" (default) is open on 50002/TCP: pod shop/app=x may reach it, since spec.ingress[0] of NetworkPolicy default/shop allows it`},
+		},
+		"a deny rule": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, denyWhoami},
+			want:     []string{`DPR102 ingress companion "ingress" (default) may not reach companion "whoami" (default) on 50002/TCP: spec.ingressDeny[0] of CiliumNetworkPolicy default/deny denies it`},
+		},
+		"egress of the gateway": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, `
+apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: gateways}
+spec:
+  endpointSelector: {matchLabels: {"reserved:ingress": ""}}
+  egress:
+  - toEndpoints: [{matchLabels: {io.kubernetes.pod.namespace: shop}}]
+`},
+			want: []string{`DPR102 the gateway may not send to ingress companion "ingress" (default) on 3500/TCP: CiliumClusterwideNetworkPolicy gateways enables default deny at the egress of the gateway and no rule allows it`},
+		},
+		"egress of the ingress companion": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: no-egress, namespace: default}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+`},
+			want: []string{`DPR102 ingress companion "ingress" (default) may not send to companion "whoami" (default) on 50002/TCP: NetworkPolicy default/no-egress enables default deny at the egress of ingress companion "ingress" (default) and no rule allows it`},
+		},
+		"authentication of the gateway": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress + "    authentication: {mode: required}\n"},
+			want:     []string{`DPR104 the gateway can never reach ingress companion "ingress" (default) on 3500/TCP: spec.ingress[0] of CiliumNetworkPolicy default/allow-ingress-to-ingress-shared asks for authentication, which the gateway cannot give`},
+		},
+		"layer 7 on 50002": {
+			policies: []string{allowGatewayToIngress, allowIngressToWhoami + "      rules: {http: [{}]}\n"},
+			want:     []string{`DPR105 ingress companion "ingress" (default) reaches companion "whoami" (default) on 50002/TCP through a layer 7 rule, which breaks Dapr's mutual TLS: spec.ingress[0] of CiliumNetworkPolicy default/allow-ingress-shared-to-whoami`},
+		},
+		"layer 7 on 3500": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress + "      rules: {http: [{method: GET}]}\n"},
+			want:     []string{`DPR102 the gateway reaches ingress companion "ingress" (default) on 3500/TCP with part of the requests alone: spec.ingress[0] of CiliumNetworkPolicy default/allow-ingress-to-ingress-shared has layer 7 rules`},
+		},
+		"a void policy": {
+			policies: []string{allowGatewayToIngress, strings.Replace(allowIngressToWhoami, "    toPorts:", "    fromEntities: [world]\n    toPorts:", 1)},
+			want: []string{
+				`DPR101 companion "whoami" (default) is open on 50002/TCP: any pod may reach it, since no policy selects it`,
+				`DPR106 CiliumNetworkPolicy default/allow-ingress-shared-to-whoami selects companion "whoami" (default) and has no effect: Cilium rejects it, since ingress[0] combines fromEndpoints and fromEntities`,
+			},
+		},
+		"a misspelt subject": {
+			policies: []string{allowGatewayToIngress, strings.Replace(allowIngressToWhoami, "app-id: whoami", "app-id: whoam", 1)},
+			want: []string{
+				`DPR101 companion "whoami" (default) is open on 50002/TCP: any pod may reach it, since no policy selects it`,
+				`DPR111 CiliumNetworkPolicy default/allow-ingress-shared-to-whoami selects dapr.io/app-id=whoam, which is no app ID here: "whoami" is meant?`,
+			},
+		},
+		"a peer that cannot be judged": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: groups, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: ingress}}
+  ingress:
+  - fromGroups: [{aws: {securityGroupsNames: [office]}}]
+`},
+			want: []string{`DPR107 ingress companion "ingress" (default) is open on 3500/TCP: entity world may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/groups has fromGroups, which cannot be judged`},
+		},
+		"an allow that may be void": {
+			policies: []string{allowGatewayToIngress, strings.Replace(allowIngressToWhoami, "  - fromEndpoints:", "  - fromNodes: [{matchLabels: {a: b}}]\n  - fromEndpoints:", 1)},
+			want: []string{
+				`DPR107 companion "whoami" (default) is open on 50002/TCP: any pod may reach it, since CiliumNetworkPolicy default/allow-ingress-shared-to-whoami has fromNodes and toNodes, which cannot be judged`,
+				`DPR107 ingress companion "ingress" (default) may not reach companion "whoami" (default) on 50002/TCP: it depends on CiliumNetworkPolicy/default/allow-ingress-shared-to-whoami spec.ingress[1]: fromNodes and toNodes, which cannot be judged`,
+			},
+		},
+		"ztunnel": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress},
+			tweak: func(v *mesh.View) {
+				v.Namespaces["shop"] = map[string]string{"io.cilium/mtls-enabled": "true"}
+				v.Namespaces["default"] = map[string]string{"io.cilium/mtls-enabled": "true"}
+			},
+			want: []string{
+				`DPR108 namespace default has label io.cilium/mtls-enabled=true: ztunnel carries the traffic of companion "whoami" (default) past network policy for its ports`,
+				`DPR108 namespace default has label io.cilium/mtls-enabled=true: ztunnel carries the traffic of ingress companion "ingress" (default) past network policy for its ports`,
+			},
+		},
+		"an unknown Cilium": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress},
+			tweak:    func(v *mesh.View) { v.Cilium.Version = "" },
+			want: []string{
+				`DPR403 coverage of companion "whoami" (default) is not claimed: the version of Cilium is unknown`,
+				`DPR403 coverage of ingress companion "ingress" (default) is not claimed: the version of Cilium is unknown`,
+			},
+		},
+		"a setting of Cilium": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress},
+			tweak:    func(v *mesh.View) { v.Cilium.Unmodelled = []string{"enable-policy=never"} },
+			want: []string{
+				`DPR403 coverage of companion "whoami" (default) is not claimed: cilium-config has enable-policy=never, which changes verdicts`,
+				`DPR403 coverage of ingress companion "ingress" (default) is not claimed: cilium-config has enable-policy=never, which changes verdicts`,
+			},
+		},
+	}
+}
+
+func found(view *mesh.View, set *policy.Set) []mesh.Finding {
+	return slices.Concat(policy.App(view, set, view.Apps[0]), policy.Ingress(view, set, view.Ingresses[0]))
+}
+
+func TestFindings(t *testing.T) {
+	for name, tt := range cases() {
+		t.Run(name, func(t *testing.T) {
+			view := world()
+			if tt.tweak != nil {
+				tt.tweak(view)
+			}
+			var got []string
+			for _, f := range found(view, setOf(t, tt.policies...)) {
+				got = append(got, string(f.Code)+" "+f.Message)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestMendsMend applies what each finding tells to apply, as a user would, until nothing is found.
+func TestMendsMend(t *testing.T) {
+	for name, tt := range cases() {
+		if tt.tweak != nil {
+			// Its mend is not a policy.
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			view, objects := world(), map[string]string{}
+			for _, doc := range tt.policies {
+				objects[nameOf(t, doc)] = doc
+			}
+			for range 3 {
+				findings := found(view, setOf(t, docs(objects)...))
+				if !mesh.Denied(findings) {
+					return
+				}
+				for _, f := range findings {
+					apply(t, objects, f)
+				}
+			}
+			t.Errorf("still found: %v\nwith %s", texts(found(view, setOf(t, docs(objects)...))), strings.Join(docs(objects), "---"))
+		})
+	}
+}
+
+func docs(objects map[string]string) []string {
+	var list []string
+	for _, doc := range objects {
+		list = append(list, doc)
+	}
+	return list
+}
+
+func nameOf(t *testing.T, doc string) string {
+	var head struct {
+		Kind     string
+		Metadata struct{ Name, Namespace string }
+	}
+	decode(t, doc, &head)
+	return strings.ToLower(head.Kind) + " " + head.Metadata.Name
+}
+
+// apply patches the rule that the mend names and applies its manifest.
+func apply(t *testing.T, objects map[string]string, f mesh.Finding) {
+	t.Helper()
+	command := regexp.MustCompile(`kubectl patch (\S+ \S+) .*"path":"/([^"]+)","value":{}`)
+	if m := command.FindStringSubmatch(f.Fix); m != nil {
+		var object any
+		decode(t, objects[m[1]], &object)
+		empty(object, strings.Split(m[2], "/"))
+		data, err := yaml.Marshal(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects[m[1]] = string(data)
+	}
+	if f.Manifest != "" {
+		objects[nameOf(t, f.Manifest)] = f.Manifest
+	}
+}
+
+// empty replaces what is at the path with {}.
+func empty(object any, path []string) {
+	if len(path) == 1 {
+		index, _ := strconv.Atoi(path[0])
+		object.([]any)[index] = map[string]any{}
+		return
+	}
+	switch o := object.(type) {
+	case map[string]any:
+		empty(o[path[0]], path[1:])
+	case []any:
+		index, _ := strconv.Atoi(path[0])
+		empty(o[index], path[1:])
+	}
+}
+
+// TestCoverageModifiesNothing holds App and Ingress to their word.
+func TestCoverageModifiesNothing(t *testing.T) {
+	for name, tt := range cases() {
+		t.Run(name, func(t *testing.T) {
+			view := world()
+			before, _ := json.Marshal(view)
+			found(view, setOf(t, tt.policies...))
+			after, _ := json.Marshal(view)
+			if diff := cmp.Diff(string(before), string(after)); diff != "" {
+				t.Errorf("-before +after:\n%s", diff)
+			}
+		})
+	}
+}
