@@ -58,6 +58,7 @@ type proof struct {
 type archive struct {
 	kind      string
 	namespace string
+	view      *mesh.View
 	entries   []entry
 	// proofs holds nil for an entry that failed.
 	proofs map[int]*proof
@@ -65,8 +66,9 @@ type archive struct {
 
 // openArchive reads a record. A record that cannot be read, or of another version, is an empty one: the rules are then read for
 // what they are.
-func openArchive(kind, namespace, annotation string) *archive {
-	a := &archive{kind: kind, namespace: namespace}
+func (m *mutation) openArchive() *archive {
+	a := &archive{kind: m.kind, namespace: m.namespace, view: m.view}
+	annotation := m.route.Metadata.Annotations[mesh.AnnotationOriginal]
 	if annotation == "" {
 		return a
 	}
@@ -110,8 +112,8 @@ func (a *archive) find(r *rule) (p *proof, part int, err error) {
 }
 
 // verify rewrites an entry's original under the form, the app and the companion that the rewritten rule names, and compares. The
-// original must be a direct rule to Services of the app's namespace. What an entry can do is then no more than what its writer could
-// have done by writing the original as a rule, which is judged like any other.
+// original must be a direct rule to the Service of that app; where the app is enrolled no more, to a Service of its namespace. What an
+// entry can do is then no more than what its writer could have done by writing the original as a rule, which is judged like any other.
 func (a *archive) verify(e *entry, rewritten *rule) *proof {
 	t, ok := namedTarget(a.namespace, rewritten)
 	if !ok {
@@ -121,9 +123,11 @@ func (a *archive) verify(e *entry, rewritten *rule) *proof {
 	if err != nil || original.decodeTree() != nil {
 		return nil
 	}
+	app, enrolled := a.view.App(t.app)
 	for i := range original.BackendRefs {
 		service, ok := mesh.BackendService(a.namespace, original.BackendRefs[i].BackendObjectReference)
-		if !ok || service.Namespace != t.app.Namespace || service == t.companion {
+		switch {
+		case !ok, service.Namespace != t.app.Namespace, service == t.companion, enrolled && service.Name != app.Service:
 			return nil
 		}
 	}

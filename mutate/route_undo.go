@@ -25,7 +25,7 @@ type direct struct {
 // companion otherwise (the seed's hand-written form, an edited rewritten rule, a rewritten rule whose record was lost), and every
 // other rule as it is. It is the first half of a mutation and depends on the enrolment only where the record does not help.
 func (m *mutation) undo() ([]direct, error) {
-	a := openArchive(m.kind, m.namespace, m.route.Metadata.Annotations[mesh.AnnotationOriginal])
+	a := m.openArchive()
 	received := make([]*rule, len(m.route.Spec.Rules))
 	for i, raw := range m.route.Spec.Rules {
 		r, err := decodeRule(m.kind, raw)
