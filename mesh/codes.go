@@ -67,7 +67,7 @@ func (c Code) Coverage() bool { return strings.HasPrefix(string(c), "DPR1") }
 // wherever it is found.
 func (c Code) Warns() bool {
 	switch c {
-	case CodeHeaderForm, CodePrefixRetarget, CodeJoining, CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle:
+	case CodeHeaderForm, CodeDaprCannotCarry, CodePrefixRetarget, CodeJoining, CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle:
 		return true
 	default:
 		return c.Coverage()

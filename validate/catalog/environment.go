@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import "github.com/daprise/daprise/mesh"
+
+func environmentRules() []Rule {
+	return []Rule{
+		{
+			Code:     mesh.CodeKindMissing,
+			Title:    "A kind is not installed",
+			Severity: mesh.Warn,
+			Means:    "The API server does not serve a kind that daprise needs: CiliumNetworkPolicy, Dapr's Configuration, or a kind of the Gateway API.",
+			Why:      "Without Cilium's kinds nothing is known of isolation, and without Dapr's no companion can run. daprise goes on once they are installed.",
+			Mend:     "Install the missing CustomResourceDefinitions; nothing has to be restarted.",
+		},
+		{
+			Code:     mesh.CodeDaprVersion,
+			Title:    "Dapr's version",
+			Severity: mesh.Warn,
+			Means:    "The Dapr control plane is of a version that daprise was not made for.",
+			Why:      "Flags of daprd and the ports of the control plane change between versions.",
+			Mend:     "Install a version that the compatibility table names, and set dapr.version and dapr.images in daprise's config file to it.",
+		},
+		{
+			Code:     mesh.CodeCiliumSetting,
+			Title:    "A setting of Cilium changes verdicts",
+			Severity: mesh.Deny,
+			Means:    "Cilium's version or a setting in ConfigMap cilium-config is unknown, or makes policies mean something else than daprise models.",
+			Why:      "Coverage is only claimed where Cilium judges as daprise does. Like coverage, it takes the mode of the namespace.",
+			Example:  `Service default/whoami refused: coverage of companion "whoami" (default) is not claimed: the version of Cilium is unknown. Let daprise read ConfigMap cilium-config (cilium.namespace in its configuration) or label the namespace daprise.dev/coverage=warn. [DPR403]`,
+			Mend:     "Let daprise read cilium-config (cilium.namespace in its config file), or take the setting back.",
+		},
+		{
+			Code:     mesh.CodeTrustBundle,
+			Title:    "Dapr's trust bundle is missing",
+			Severity: mesh.Warn,
+			Means:    "ConfigMap dapr-trust-bundle with key ca.crt was not found in Dapr's namespace. Companions are held: the condition Companion is False, DaprMissing.",
+			Why:      "A daprd without trust anchors cannot prove who it is, and does not start.",
+			Mend:     "Install Dapr, or set dapr.controlPlaneNamespace in daprise's config file to where it is. Companions start by themselves then.",
+		},
+	}
+}
