@@ -61,8 +61,9 @@ type mutation struct {
 }
 
 func (m *mutation) run() (Result, error) {
-	if findings := m.checkKeys(); len(findings) > 0 {
-		return Result{Findings: findings}, nil
+	keys := m.checkKeys()
+	if mesh.Denied(keys) {
+		return Result{Findings: keys}, nil
 	}
 	rules, err := m.undo()
 	if err != nil {
@@ -76,7 +77,7 @@ func (m *mutation) run() (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	findings = append(findings, outcome.findings...)
+	findings = append(append(findings, keys...), outcome.findings...)
 	mesh.SortFindings(findings)
 	if mesh.Denied(findings) {
 		return Result{Findings: findings}, nil

@@ -3,30 +3,39 @@
 package mutate
 
 import (
-	"fmt"
+	"maps"
+	"strings"
 
 	"github.com/daprise/daprise/mesh"
 )
 
-// checkKeys refuses values of our annotations that mean nothing.
+// checkKeys refuses unknown keys of ours and values that mean nothing. An update that leaves our annotations as they were is not
+// refused: they warn, and mean nothing.
 func (m *mutation) checkKeys() []mesh.Finding {
-	var findings []mesh.Finding
-	for _, key := range []struct {
-		name    string
-		allowed []string
-	}{
-		{mesh.AnnotationEnabled, []string{"true", "false"}},
-		{mesh.AnnotationInvoke, []string{string(mesh.InvokePrefix), string(mesh.InvokeHeader)}},
-	} {
-		value, ok := m.route.Metadata.Annotations[key.name]
-		if !ok || value == key.allowed[0] || value == key.allowed[1] {
-			continue
+	own := userKeys(m.route)
+	if len(own) == 0 {
+		return nil
+	}
+	findings := mesh.CheckRouteAnnotations(m.object, own, m.view.Config)
+	if m.old != nil && maps.Equal(own, userKeys(m.old)) {
+		for i := range findings {
+			findings[i].Severity = mesh.Warn
 		}
-		f := m.finding(mesh.CodeBadValue, "metadata.annotations["+key.name+"]",
-			fmt.Sprintf("%q is not a value of this annotation", value),
-			fmt.Sprintf("Use %q or %q, or remove the annotation.", key.allowed[0], key.allowed[1]))
-		f.Invalid = true
-		findings = append(findings, *f)
 	}
 	return findings
+}
+
+// userKeys are the annotations of ours that users set, or nil.
+func userKeys(r *route) map[string]string {
+	var keys map[string]string
+	for key, value := range r.Metadata.Annotations {
+		if !strings.HasPrefix(key, mesh.Prefix) || key == mesh.AnnotationOriginal || key == mesh.AnnotationRevision {
+			continue
+		}
+		if keys == nil {
+			keys = make(map[string]string)
+		}
+		keys[key] = value
+	}
+	return keys
 }

@@ -209,10 +209,10 @@ func (m *mutation) form(ingress mesh.Ingress, app mesh.App) mesh.Invoke {
 	if m.kind != mesh.KindHTTPRoute || m.view.Mode(m.namespace, ingress.Namespace, app.Namespace) == mesh.ModeStrict {
 		return mesh.InvokeHeader
 	}
-	if own := m.route.Metadata.Annotations[mesh.AnnotationInvoke]; own != "" {
-		return mesh.Invoke(own)
-	}
-	if ingress.Invoke == mesh.InvokeHeader {
+	switch own := mesh.Invoke(m.route.Metadata.Annotations[mesh.AnnotationInvoke]); {
+	case own == mesh.InvokeHeader, own == mesh.InvokePrefix:
+		return own
+	case ingress.Invoke == mesh.InvokeHeader:
 		return mesh.InvokeHeader
 	}
 	return mesh.InvokePrefix
