@@ -24,12 +24,15 @@ func RouteTargets(route *gatewayv1.HTTPRoute, ingresses []Ingress) []RouteTarget
 		rule := &route.Spec.Rules[i]
 		for b := range rule.BackendRefs {
 			service, ok := BackendService(route.Namespace, rule.BackendRefs[b].BackendObjectReference)
-			if ok {
-				targets = appendTarget(targets, object, ingresses, service, rule.Filters)
+			if !ok {
+				continue
+			}
+			if target, ok := targetOf(ingresses, service, rule.Filters); ok {
+				targets = append(targets, target)
 			}
 		}
 	}
-	return sortTargets(targets)
+	return targetsOf(object, targets)
 }
 
 // GRPCRouteTargets is RouteTargets for a GRPCRoute.
@@ -40,37 +43,38 @@ func GRPCRouteTargets(route *gatewayv1.GRPCRoute, ingresses []Ingress) []RouteTa
 		rule := &route.Spec.Rules[i]
 		for b := range rule.BackendRefs {
 			service, ok := BackendService(route.Namespace, rule.BackendRefs[b].BackendObjectReference)
-			if ok {
-				targets = appendTarget(targets, object, ingresses, service, httpFilters(rule.Filters))
+			if !ok {
+				continue
+			}
+			if target, ok := targetOf(ingresses, service, httpFilters(rule.Filters)); ok {
+				targets = append(targets, target)
 			}
 		}
 	}
-	return sortTargets(targets)
+	return targetsOf(object, targets)
 }
 
-func appendTarget(targets []RouteTarget, route Object, ingresses []Ingress, service Name, filters []gatewayv1.HTTPRouteFilter) []RouteTarget {
+// targetOf is the pair that a rule invokes through a Service, if that is the companion of one of the ingresses.
+func targetOf(ingresses []Ingress, service Name, filters []gatewayv1.HTTPRouteFilter) (RouteTarget, bool) {
 	i := slices.IndexFunc(ingresses, func(g Ingress) bool {
 		return g.Namespace == service.Namespace && CompanionName(g.ID) == service.Name
 	})
 	if i < 0 {
-		return targets
+		return RouteTarget{}, false
 	}
 	invocation, ok := RuleInvocation(filters)
-	if !ok {
-		return targets
-	}
-	target := RouteTarget{Route: route, Ingress: ingresses[i].AppRef, App: invocation.App}
-	if slices.Contains(targets, target) {
-		return targets
-	}
-	return append(targets, target)
+	return RouteTarget{Ingress: ingresses[i].AppRef, App: invocation.App}, ok
 }
 
-func sortTargets(targets []RouteTarget) []RouteTarget {
+// targetsOf are the targets of one route, sorted, each once.
+func targetsOf(route Object, targets []RouteTarget) []RouteTarget {
+	for i := range targets {
+		targets[i].Route = route
+	}
 	slices.SortFunc(targets, func(a, b RouteTarget) int {
 		return cmp.Or(cmp.Compare(a.Ingress.String(), b.Ingress.String()), cmp.Compare(a.App.String(), b.App.String()))
 	})
-	return targets
+	return slices.Compact(targets)
 }
 
 // httpFilters reads the filters that both kinds of routes share.
