@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 
 	"github.com/daprise/daprise/hack/gen/manifests"
+	"github.com/daprise/daprise/hack/gen/rules"
 	"github.com/daprise/daprise/mesh"
 )
 
@@ -46,6 +47,11 @@ func generated() (map[string][]byte, error) {
 	for path, content := range manifests.Kustomizations() {
 		files[filepath.Join("deploy", path)] = []byte(content)
 	}
+	page, err := rules.Render()
+	if err != nil {
+		return nil, err
+	}
+	files[rules.Path] = page
 	return files, nil
 }
 
