@@ -30,7 +30,11 @@ type Rule struct {
 
 // Rules are all rules, in the order of their codes.
 func Rules() []Rule {
-	rules := slices.Concat(coverageRules(), routeRules(), enrolmentRules(), environmentRules())
+	rules := slices.Concat(
+		coverageRules(), effectRules(), hintRules(),
+		routeMeaningRules(), routeReferenceRules(), routeFormRules(),
+		enrolmentRules(), companionRules(), environmentRules(),
+	)
 	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Code, b.Code) })
 	return rules
 }

@@ -4,6 +4,7 @@ package catalog
 
 import "github.com/daprise/daprise/mesh"
 
+// coverageRules are about who may reach a companion.
 func coverageRules() []Rule {
 	return []Rule{
 		{
@@ -33,6 +34,12 @@ func coverageRules() []Rule {
 			Example:  `Service default/whoami refused: companion "whoami" (default) is open on 50002/TCP: pod shop/app=x may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/open allows it. Narrow that rule, apply the policy below, which denies all others, or label the namespace daprise.dev/coverage=warn. [DPR103]`,
 			Mend:     "Narrow the rule that is named to the peers it is meant for, or apply the ingressDeny that the refusal prints. If the source is meant to call the app, name it in daprise.dev/callers.",
 		},
+	}
+}
+
+// effectRules are about rules of a policy that do not do what they seem to.
+func effectRules() []Rule {
+	return []Rule{
 		{
 			Code:     mesh.CodeAuthReservedPeer,
 			Title:    "Authentication with a reserved peer",
@@ -78,6 +85,12 @@ func coverageRules() []Rule {
 			Example:  `Service default/whoami refused: namespace default has label io.cilium/mtls-enabled=true: ztunnel carries the traffic of companion "whoami" (default) past network policy for its ports. Take the label back (kubectl label namespace default io.cilium/mtls-enabled-): Dapr encrypts between companions by itself. [DPR108]`,
 			Mend:     "Take the label back: kubectl label namespace NAME io.cilium/mtls-enabled-",
 		},
+	}
+}
+
+// hintRules are about what a companion lives by and about its surroundings.
+func hintRules() []Rule {
+	return []Rule{
 		{
 			Code:     mesh.CodeNeededByRoute,
 			Title:    "A live route needs what the policy closes",

@@ -4,6 +4,7 @@ package catalog
 
 import "github.com/daprise/daprise/mesh"
 
+// enrolmentRules are about what an object says.
 func enrolmentRules() []Rule {
 	return []Rule{
 		{
@@ -42,6 +43,12 @@ func enrolmentRules() []Rule {
 			Example:  `Service default/other refused: metadata.annotations[dapr.io/app-id]: app ID "whoami" belongs to Service default/whoami. Set dapr.io/app-id to another, one that no other object in the namespace has. [DPR304]`,
 			Mend:     "Choose another app ID with dapr.io/app-id. kubectl get services,deployments,gateways -l daprise.dev/app-id shows those in use.",
 		},
+	}
+}
+
+// companionRules are about what else a companion would meet.
+func companionRules() []Rule {
+	return []Rule{
 		{
 			Code:     mesh.CodeNameTaken,
 			Title:    "A companion's name is taken",

@@ -4,10 +4,6 @@ package catalog
 
 import "github.com/daprise/daprise/mesh"
 
-func routeRules() []Rule {
-	return append(routeMeaningRules(), routeFormRules()...)
-}
-
 // routeMeaningRules are about what a route says.
 func routeMeaningRules() []Rule {
 	return []Rule{
@@ -47,6 +43,12 @@ func routeMeaningRules() []Rule {
 			Example:  `HTTPRoute default/whoami-route refused: spec.rules[0].filters[0].requestHeaderModifier.set[0]: header "Dapr-App-ID" is one by which Dapr takes its target, its caller or its permission; the mesh alone sets or removes it. Leave it out of the modifier. [DPR204]`,
 			Mend:     "Leave the header out. The mesh sets and removes these itself.",
 		},
+	}
+}
+
+// routeReferenceRules are about what a route refers to, and how much of it.
+func routeReferenceRules() []Rule {
+	return []Rule{
 		{
 			Code:     mesh.CodeIgnoredFilter,
 			Title:    "Filter that Cilium ignores",
