@@ -107,9 +107,11 @@ func (b *bundler) write(ctx context.Context, object client.Object, live map[stri
 	if !ok {
 		return fmt.Errorf("%T is no object", object)
 	}
-	if err := b.client.Patch(ctx, target, client.RawPatch(types.StrategicMergePatchType, data), client.FieldOwner(mesh.FieldManager)); err != nil {
+	err = b.client.Patch(ctx, target, client.RawPatch(types.StrategicMergePatchType, data), client.FieldOwner(mesh.FieldManager))
+	if err != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("write the caBundle: %w", err)
 	}
+	// After a conflict the cache is about to show what was changed, and that event comes back here.
 	return nil
 }
 

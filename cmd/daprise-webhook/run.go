@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -76,7 +77,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 		"admission":   func(*http.Request) error { return srv.check() },
 		"caches":      loader.ReadyCheck,
 		"certificate": func(*http.Request) error { return certificates.check() },
-	}); err != nil {
+	}, log); err != nil {
 		return err
 	}
 	return together(ctx, mgr, srv)
@@ -170,14 +171,36 @@ func setUpCertificates(mgr ctrl.Manager, s settings, api *rest.Config) (*served,
 	return certificates, nil
 }
 
-func addChecks(mgr ctrl.Manager, ready map[string]healthz.Checker) error {
+// addChecks sets up /healthz and /readyz. The latter says which check failed and not why, so the reason is logged, once for each change.
+func addChecks(mgr ctrl.Manager, ready map[string]healthz.Checker, log *slog.Logger) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("set up /healthz: %w", err)
 	}
 	for name, check := range ready {
-		if err := mgr.AddReadyzCheck(name, check); err != nil {
+		if err := mgr.AddReadyzCheck(name, telling(name, check, log)); err != nil {
 			return fmt.Errorf("set up /readyz: %w", err)
 		}
 	}
 	return nil
+}
+
+func telling(name string, check healthz.Checker, log *slog.Logger) healthz.Checker {
+	var mu sync.Mutex
+	last := ""
+	return func(r *http.Request) error {
+		err := check(r)
+		now := ""
+		if err != nil {
+			now = err.Error()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if now != last && err != nil {
+			log.Warn("not ready", "check", name, "reason", now)
+		} else if now != last {
+			log.Info("ready again", "check", name)
+		}
+		last = now
+		return err
+	}
 }

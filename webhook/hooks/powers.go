@@ -60,7 +60,8 @@ func Powers() (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionreg
 func powersVariables() []admissionregistrationv1.Variable {
 	return []admissionregistrationv1.Variable{
 		{Name: "ours", Expression: "[object, oldObject].all(o, o == null || dyn(o).metadata.?labels['" + mesh.LabelManagedBy + "'].orValue('') == '" + mesh.ManagedByDaprise + "')"},
-		{Name: "sameSpec", Expression: "request.operation == 'UPDATE' && (dyn(object).?spec == dyn(oldObject).?spec || " + endpointsOnly() + ")"},
+		{Name: "claimed", Expression: "object != null && dyn(object).metadata.?labels['" + mesh.LabelManagedBy + "'].orValue('') == '" + mesh.ManagedByDaprise + "'"},
+		{Name: "sameSpec", Expression: "!variables.claimed && request.operation == 'UPDATE' && (dyn(object).?spec == dyn(oldObject).?spec || " + endpointsOnly() + ")"},
 		{Name: "writes", Expression: "request.operation != 'DELETE'"},
 		{Name: "workload", Expression: "variables.ours && variables.writes && request.kind.kind in ['Deployment', 'DaemonSet']"},
 		{Name: "template", Expression: "variables.workload ? dyn(object).spec.template : dyn({})"},
@@ -116,14 +117,18 @@ func powersOverVolumes() []admissionregistrationv1.Validation {
 // the addresses of Dapr's endpoints in its containers' environment.
 func endpointsOnly() string {
 	const pod = ".spec.template.spec"
+	fields := func(object string, names ...string) string {
+		var list []string
+		for _, name := range names {
+			list = append(list, "dyn("+object+".?"+name+")")
+		}
+		return "[" + strings.Join(list, ", ") + "]"
+	}
 	rest := func(object string) string {
-		return "[" + strings.Join([]string{
-			object + ".spec.?selector", object + ".spec.?replicas",
-			object + pod + ".?volumes", object + pod + ".?initContainers", object + pod + ".?serviceAccountName",
-			object + pod + ".?automountServiceAccountToken", object + pod + ".?hostNetwork", object + pod + ".?hostPID", object + pod + ".?hostIPC",
-			object + pod + ".?securityContext",
-			"optional.of(" + object + pod + ".containers.map(c, [dyn(c.name), c.?image, c.?command, c.?args, c.?envFrom, c.?volumeMounts, c.?volumeDevices, c.?ports, c.?securityContext, c.?lifecycle]))",
-		}, ", ") + "]"
+		return "[dyn(" + fields(object+".spec", "selector", "replicas") + "), dyn(" +
+			fields(object+pod, "volumes", "initContainers", "serviceAccountName", "automountServiceAccountToken", "hostNetwork", "hostPID", "hostIPC", "securityContext") +
+			"), dyn(" + object + pod + ".containers.map(c, " +
+			fields("c", "name", "image", "command", "args", "envFrom", "volumeMounts", "volumeDevices", "ports", "securityContext", "lifecycle") + "))]"
 	}
 	return "(request.kind.kind == 'Deployment' && " + rest("dyn(object)") + " == " + rest("dyn(oldObject)") + " && " +
 		"dyn(object)" + pod + ".containers.all(c, c.?env.orValue([]).all(e, " +
