@@ -102,7 +102,7 @@ func targetOf(l loaded, ref mesh.AppRef, enrolled any, findings []mesh.Finding) 
 	case mesh.App:
 		t.state = e.Companion
 		if view.PoliciesOf(ref.Namespace) == mesh.PoliciesGenerate {
-			covering = policy.CoveringApp(view, e)
+			covering = policy.CoveringApp(prospective(view, l.joining), e)
 		}
 	case mesh.Ingress:
 		t.state = e.Companion
@@ -129,7 +129,7 @@ func (c *companions) stay(ctx context.Context, o occasion, t target, h holder) e
 	}
 	conditions := []metav1.Condition{companionCondition(t, o.exists, p), coveredCondition(t.findings)}
 	if app, ok := o.world.View.App(t.ref); ok {
-		conditions = append(conditions, meshedCondition(o.world.View, o.stored, app))
+		conditions = append(conditions, meshedCondition(o.world.View, o.joining, app))
 	}
 	reported, reportErr := c.reports.set(ctx, t.ref, h, conditions)
 	c.metrics.observe(t.ref, reported, t.findings)
@@ -186,7 +186,7 @@ func (c *companions) observe(ctx context.Context, view *mesh.View, ref mesh.AppR
 			return o, err
 		}
 		for _, object := range objects {
-			if object.GetLabels()[mesh.LabelManagedBy] == mesh.ManagedByDaprise {
+			if isOurs(object, ref.ID) {
 				o.ours = append(o.ours, withKind(object, c.loader.door.kinds[k]))
 			}
 		}

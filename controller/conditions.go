@@ -108,39 +108,16 @@ func coverageReason(code mesh.Code) string {
 }
 
 // meshedCondition is the condition Meshed of an app's Service: whether routes of enrolled Gateways reach it through its companion.
-func meshedCondition(view *mesh.View, stored []route, app mesh.App) metav1.Condition {
-	through := 0
-	for _, target := range view.Routes {
-		if target.App == app.AppRef {
-			through++
-		}
+// joining are the flows that routes would add that go straight to their apps yet.
+func meshedCondition(view *mesh.View, joining []mesh.RouteTarget, app mesh.App) metav1.Condition {
+	toApp := func(target mesh.RouteTarget) bool { return target.App == app.AppRef }
+	if i := slices.IndexFunc(joining, toApp); i >= 0 {
+		return condition(conditionMeshed, metav1.ConditionFalse, reasonJoining, fmt.Sprintf("%s does not go through the companion yet", joining[i].Route))
 	}
-	direct := directRoutes(view, stored, app)
-	switch {
-	case len(direct) > 0:
-		return condition(conditionMeshed, metav1.ConditionFalse, reasonJoining, fmt.Sprintf("%s does not go through the companion yet", direct[0]))
-	case through > 0:
+	if slices.ContainsFunc(view.Routes, toApp) {
 		return condition(conditionMeshed, metav1.ConditionTrue, reasonMeshed, "routes go through the companion")
-	default:
-		return condition(conditionMeshed, metav1.ConditionTrue, reasonNoRoute, "no route of an enrolled Gateway names this Service")
 	}
-}
-
-// directRoutes are the routes of enrolled Gateways that name an app's Service and do not go through its companion, though they have not
-// opted out.
-func directRoutes(view *mesh.View, stored []route, app mesh.App) []mesh.Object {
-	service := mesh.Name{Namespace: app.Namespace, Name: app.Service}
-	var direct []mesh.Object
-	for _, r := range stored {
-		attached := slices.ContainsFunc(r.need.Gateways, func(gateway mesh.Name) bool {
-			_, enrolled := view.IngressOfGateway(gateway)
-			return enrolled
-		})
-		if attached && !r.optedOut && slices.Contains(r.need.Services, service) {
-			direct = append(direct, r.object)
-		}
-	}
-	return direct
+	return condition(conditionMeshed, metav1.ConditionTrue, reasonNoRoute, "no route of an enrolled Gateway names this Service")
 }
 
 // leavingCondition is the condition Meshed of a Service whose companion is on its way out.

@@ -111,7 +111,7 @@ func TestMeshedCondition(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			view := &mesh.View{Apps: []mesh.App{a}, Ingresses: []mesh.Ingress{ingress}, Routes: test.targets}
-			if got := meshedCondition(view, test.stored, a); got.Reason != test.want {
+			if got := meshedCondition(view, prospects(view, test.stored), a); got.Reason != test.want {
 				t.Errorf("got %s, want %s", got.Reason, test.want)
 			}
 		})

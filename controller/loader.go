@@ -95,8 +95,8 @@ type loaded struct {
 	world    policy.World
 	objects  mesh.Objects
 	findings []mesh.Finding
-	// stored are the routes that concern the companions.
-	stored []route
+	// joining are the flows that routes would add that go straight to apps yet (prospects).
+	joining []mesh.RouteTarget
 	// callers are all who may invoke each app (callersOf).
 	callers map[mesh.AppRef][]mesh.AppRef
 	// standing are the namespaces that exist and are not being deleted.

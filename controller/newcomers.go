@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/mesh"
@@ -32,8 +34,10 @@ const (
 type newcomers struct {
 	client client.Client
 	live   client.Reader
+	loader *Loader
+	exempt func(view *mesh.View, namespace string) bool
+	events events.EventRecorder
 	log    logr.Logger
-	kinds  map[kind]facts
 }
 
 // NeedLeaderElection says that one replica is enough.
@@ -61,7 +65,7 @@ func (n *newcomers) Start(ctx context.Context) error {
 func (n *newcomers) pass(ctx context.Context) (left int, err error) {
 	var errs []error
 	for _, k := range []kind{kindService, kindDeployment, kindGateway} {
-		failed, err := n.passKind(ctx, n.kinds[k].gvk)
+		failed, err := n.passKind(ctx, n.loader.door.kinds[k].gvk)
 		left += failed
 		if err != nil && !isMissingKind(err) {
 			errs = append(errs, err)
@@ -83,7 +87,14 @@ func (n *newcomers) passKind(ctx context.Context, gvk schema.GroupVersionKind) (
 			return left, fmt.Errorf("list %s: %w", gvk.Kind, err)
 		}
 		for i := range page.Items {
-			if isNewcomer(&page.Items[i]) && !n.admit(ctx, gvk, &page.Items[i]) {
+			if !isNewcomer(&page.Items[i]) {
+				continue
+			}
+			done, err := n.admit(ctx, gvk, &page.Items[i])
+			if err != nil {
+				return left, err
+			}
+			if !done {
 				left++
 			}
 		}
@@ -98,27 +109,35 @@ func isNewcomer(object metav1.Object) bool {
 	return object.GetAnnotations()[mesh.AnnotationEnabled] == "true" && object.GetLabels()[mesh.LabelAppID] == "" && object.GetDeletionTimestamp() == nil
 }
 
-// admit patches nothing but the version, which makes admission run. It says whether the object is done with: admitted, refused or gone.
-func (n *newcomers) admit(ctx context.Context, gvk schema.GroupVersionKind, object *metav1.PartialObjectMetadata) bool {
+// admit patches nothing but the version, which makes admission run. It says whether the object is done with: admitted, refused, exempt
+// or gone.
+func (n *newcomers) admit(ctx context.Context, gvk schema.GroupVersionKind, object *metav1.PartialObjectMetadata) (done bool, err error) {
+	world, err := n.loader.Load(ctx, mesh.Need{Namespaces: []string{object.Namespace}})
+	if err != nil {
+		return false, err
+	}
+	if n.exempt(world.View, object.Namespace) {
+		return true, nil
+	}
 	name := mesh.Object{APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: object.Namespace, Name: object.Name}
 	result := untyped(gvk)
 	result.SetNamespace(object.Namespace)
 	result.SetName(object.Name)
 	patch := fmt.Sprintf(`{"metadata":{"resourceVersion":%q}}`, object.ResourceVersion)
-	err := n.client.Patch(ctx, result, client.RawPatch(types.MergePatchType, []byte(patch)), client.FieldOwner(mesh.FieldManager))
+	err = n.client.Patch(ctx, result, client.RawPatch(types.MergePatchType, []byte(patch)), client.FieldOwner(mesh.FieldManager))
 	switch {
 	case err == nil && result.GetLabels()[mesh.LabelAppID] != "":
 		n.log.Info("enrolled an object that was annotated before", "object", name.String())
-		return true
+		return true, nil
 	case err == nil:
-		return false
+		return false, nil
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err):
-		n.log.Info("an object that was annotated before is refused", "object", name.String(), "refusal", err.Error())
-		return true
+		result.SetUID(object.UID)
+		n.events.Eventf(result, nil, corev1.EventTypeWarning, reasonRefused, action, "%s", noteOf(err.Error()))
+		return true, nil
 	case apierrors.IsNotFound(err):
-		return true
+		return true, nil
 	default:
-		n.log.Error(err, "have an object admitted", "object", name.String())
-		return false
+		return false, fmt.Errorf("have %s admitted: %w", name, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -221,9 +222,13 @@ func (r *reports) tell(object client.Object, c metav1.Condition) {
 	if c.Status != metav1.ConditionTrue {
 		level = corev1.EventTypeWarning
 	}
-	note := c.Message
-	if len(note) > maxNote {
-		note = note[:maxNote-3] + "..."
+	r.events.Eventf(object, nil, level, c.Reason, action, "%s", noteOf(c.Message))
+}
+
+// noteOf is a message at a length that Events take.
+func noteOf(message string) string {
+	if len(message) <= maxNote {
+		return message
 	}
-	r.events.Eventf(object, nil, level, c.Reason, action, "%s", note)
+	return strings.ToValidUTF8(message[:maxNote-3], "") + "..."
 }

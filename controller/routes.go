@@ -156,10 +156,7 @@ func (r *routes) tell(key routeKey, object client.Object, code mesh.Code, note s
 	if before == code || object == nil {
 		return
 	}
-	if len(note) > maxNote {
-		note = note[:maxNote-3] + "..."
-	}
-	r.events.Eventf(object, nil, corev1.EventTypeWarning, reasonRefused, action, "%s", note)
+	r.events.Eventf(object, nil, corev1.EventTypeWarning, reasonRefused, action, "%s", noteOf(note))
 }
 
 // exemptIn says whether a namespace's objects are kept from admission: those of the config file, daprise's own, and labelled ones.

@@ -64,6 +64,7 @@ func Setup(mgr manager.Manager, options Options) (*Loader, error) {
 
 	t.companions.begin = sweep(t, options.Sweep)
 	t.routes.begin = t.everything
+	exempt := exemptIn(options.Config, options.Namespace)
 	work := crew{mgr, options.Concurrency}
 	err = add(work, "companion", t.companions, &companions{
 		loader:  loader,
@@ -82,13 +83,14 @@ func Setup(mgr manager.Manager, options Options) (*Loader, error) {
 		live:    mgr.GetAPIReader(),
 		events:  recorder,
 		log:     log,
-		exempt:  exemptIn(options.Config, options.Namespace),
+		exempt:  exempt,
 		refused: map[routeKey]mesh.Code{},
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := mgr.Add(&newcomers{client: mgr.GetClient(), live: mgr.GetAPIReader(), log: log, kinds: loader.door.kinds}); err != nil {
+	late := &newcomers{client: mgr.GetClient(), live: mgr.GetAPIReader(), loader: loader, exempt: exempt, events: recorder, log: log}
+	if err := mgr.Add(late); err != nil {
 		return nil, fmt.Errorf("add the pass over objects that were annotated before: %w", err)
 	}
 	return loader, nil

@@ -50,7 +50,8 @@ func (b *build) companions(ctx context.Context) error {
 	}
 	b.targets(services)
 	slices.SortFunc(b.view.CompanionServices, func(x, y mesh.Name) int { return cmp.Compare(x.String(), y.String()) })
-	b.result.stored, b.result.callers = b.stored, callersOf(b.view, b.stored)
+	b.result.joining = prospects(b.view, b.stored)
+	b.result.callers = callersOf(prospective(b.view, b.result.joining))
 	return b.addStates(workloads)
 }
 
@@ -87,29 +88,49 @@ func (l loaded) inputFor(view *mesh.View, ref mesh.AppRef) companion.Input {
 	return companion.Input{Config: view.Config, TrustAnchors: l.trustAnchors, Callers: l.callers[ref]}
 }
 
-// callersOf are, for each app, all who may invoke it: its own callers, the ingress companions that route to it, and those of Gateways
-// whose routes name its Service and are about to be rewritten: whoever joins must already be let in. Sorted, each once.
-func callersOf(view *mesh.View, stored []route) map[mesh.AppRef][]mesh.AppRef {
-	callers, apps := map[mesh.AppRef][]mesh.AppRef{}, map[mesh.Name]mesh.AppRef{}
+// prospects are the flows that routes of enrolled Gateways would add if they went through the companions, though they go straight to
+// the apps yet: whoever joins must already be let in.
+func prospects(view *mesh.View, stored []route) []mesh.RouteTarget {
+	apps := map[mesh.Name]mesh.AppRef{}
 	for _, app := range view.Apps {
-		callers[app.AppRef] = slices.Clone(app.Callers)
 		apps[mesh.Name{Namespace: app.Namespace, Name: app.Service}] = app.AppRef
 	}
-	for _, target := range view.Routes {
-		callers[target.App] = append(callers[target.App], target.Ingress)
-	}
+	var found []mesh.RouteTarget
 	for _, r := range stored {
+		if r.optedOut {
+			continue
+		}
 		for _, gateway := range r.need.Gateways {
 			ingress, ok := view.IngressOfGateway(gateway)
 			if !ok {
 				continue
 			}
 			for _, service := range r.need.Services {
-				if app, ok := apps[service]; ok && !r.optedOut {
-					callers[app] = append(callers[app], ingress.AppRef)
+				if app, ok := apps[service]; ok {
+					found = append(found, mesh.RouteTarget{Route: r.object, Ingress: ingress.AppRef, App: app})
 				}
 			}
 		}
+	}
+	return found
+}
+
+// prospective is a View in which the prospects are routes already. It does not modify its argument.
+func prospective(view *mesh.View, found []mesh.RouteTarget) *mesh.View {
+	v := *view
+	v.Routes = slices.Concat(view.Routes, found)
+	return &v
+}
+
+// callersOf are, for each app of a prospective View, all who may invoke it: its own callers and the ingress companions that route to it.
+// Sorted, each once.
+func callersOf(view *mesh.View) map[mesh.AppRef][]mesh.AppRef {
+	callers := map[mesh.AppRef][]mesh.AppRef{}
+	for _, app := range view.Apps {
+		callers[app.AppRef] = slices.Clone(app.Callers)
+	}
+	for _, target := range view.Routes {
+		callers[target.App] = append(callers[target.App], target.Ingress)
 	}
 	for app, refs := range callers {
 		slices.SortFunc(refs, func(a, b mesh.AppRef) int { return cmp.Compare(a.String(), b.String()) })
