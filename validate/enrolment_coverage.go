@@ -30,38 +30,13 @@ func enrolmentCoverage(w policy.World, before, after *enrolment) []mesh.Finding 
 		ingress.Companion, ingress.GRPC = stored.Companion, stored.GRPC
 		view.Ingresses = replaced(view.Ingresses, ingress, func(g mesh.Ingress) bool { return g.AppRef == ref })
 	}
-	findings := expected(policy.World{View: &view, Set: w.Set}, after.object, ref)
+	findings := Coverage(policy.World{View: &view, Set: w.Set}, after.object, nil, ref)
 	for i, f := range findings {
 		if f.Severity == mesh.Deny {
 			findings[i].Severity = enrolmentSeverity(view.Mode(f.Namespaces...))
 		}
 	}
 	return findings
-}
-
-// expected is the coverage of a companion to which no route may lead yet. Routes follow the enrolment, and policies are written for
-// both, so the ingress companions that the View has may reach it as if they routed to it already; that one of them cannot is for its
-// route to hear.
-func expected(w policy.World, object mesh.Object, ref mesh.AppRef) []mesh.Finding {
-	now := Coverage(w, object, nil, ref)
-	if _, app := w.View.App(ref); !app {
-		return now
-	}
-	view := *w.View
-	view.Routes = slices.Clone(w.View.Routes)
-	for _, g := range w.View.Ingresses {
-		view.Routes = append(view.Routes, mesh.RouteTarget{Ingress: g.AppRef, App: ref})
-	}
-	return slices.DeleteFunc(Coverage(policy.World{View: &view, Set: w.Set}, object, nil, ref), func(f mesh.Finding) bool {
-		return ofFlow(f.Code) && !slices.ContainsFunc(now, func(n mesh.Finding) bool { return reflect.DeepEqual(n.Witness, f.Witness) })
-	})
-}
-
-// ofFlow says whether a code is about a flow that has to pass, and not about who else may.
-func ofFlow(code mesh.Code) bool {
-	return slices.Contains([]mesh.Code{
-		mesh.CodeFlowDenied, mesh.CodeAuthReservedPeer, mesh.CodeL7OnInternal, mesh.CodeNamedPort,
-	}, code)
 }
 
 // enrolmentSeverity is what a coverage finding does to an enrolment in a mode: one step milder than to a route, but in strict.

@@ -88,6 +88,11 @@ func ofApp(view *mesh.View, app mesh.App) *companion {
 		})
 		callers = append(callers, companionSources(ref)...)
 	}
+	// Policies come before routes in every first install, so an enrolled Gateway's companion may be let in before it routes to the
+	// app (docs/adr/0001).
+	for _, g := range view.Ingresses {
+		callers = append(callers, companionSources(g.AppRef)...)
+	}
 	var own []Source
 	if app.DaprAPI {
 		own = []Source{{Namespace: app.Namespace, Labels: app.Selector}}
