@@ -69,7 +69,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() {
-		if o.keep && err == nil {
+		if o.keep {
 			tellKept(os.Stdout, c)
 			return
 		}

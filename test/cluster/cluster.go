@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
@@ -65,6 +67,8 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 
 // On puts the surroundings and daprise on a control plane that runs already.
 func On(ctx context.Context, cp *controlplane.ControlPlane, options Options) (*Cluster, error) {
+	// What fails is returned as an error; controller-runtime has nothing to add to that.
+	ctrllog.SetLogger(logr.Discard())
 	scheme, err := Scheme()
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@
 package scenario
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ const (
 // kubectl runs a command that must succeed, and tells it.
 func (p *Player) kubectl(ctx context.Context, args ...string) (string, error) {
 	out, err := p.Cluster.Kubectl(ctx, args...)
-	p.Narrator.Command("kubectl "+strings.Join(p.shown(args), " "), out.Stdout+out.Stderr)
+	p.tell("kubectl "+strings.Join(args, " "), out)
 	return out.Stdout + out.Stderr, err
 }
 
@@ -54,7 +55,7 @@ func (p *Player) kubectl(ctx context.Context, args ...string) (string, error) {
 func (p *Player) refused(ctx context.Context, wants []string, args ...string) error {
 	out, err := p.Cluster.Kubectl(ctx, args...)
 	text := out.Stdout + out.Stderr
-	p.Narrator.Command("kubectl "+strings.Join(p.shown(args), " "), text)
+	p.tell("kubectl "+strings.Join(args, " "), out)
 	if failed := (*controlplane.KubectlError)(nil); !errors.As(err, &failed) {
 		return fmt.Errorf("kubectl %s was not refused: %q %w", strings.Join(args, " "), text, err)
 	}
@@ -71,16 +72,10 @@ func containsAll(text string, wants []string) error {
 	return errors.Join(errs...)
 }
 
-// shown writes the example's folder as a reader of the repository knows it.
-func (p *Player) shown(args []string) []string {
-	shown := make([]string, 0, len(args))
-	for _, arg := range args {
-		if rest, ok := strings.CutPrefix(arg, p.Examples); ok {
-			arg = "examples/whoami" + rest
-		}
-		shown = append(shown, arg)
-	}
-	return shown
+// tell tells a command and its output, with the example's folder as a reader of the repository knows it.
+func (p *Player) tell(line string, out controlplane.Output) {
+	plain := func(text string) string { return strings.ReplaceAll(text, p.Examples, "examples/whoami") }
+	p.Narrator.Command(plain(line), plain(out.Stdout+out.Stderr))
 }
 
 func (p *Player) file(name string) string { return filepath.Join(p.Examples, name) }
@@ -137,18 +132,22 @@ func (p *Player) view(ctx context.Context, kind, name string) (string, error) {
 	return userView(u)
 }
 
-// eventually waits until check returns nil, and fails with its last error.
+// eventually waits until check returns nil, and fails with the last error that was not the wait's own end.
 func (p *Player) eventually(ctx context.Context, what string, check func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, settle)
 	defer cancel()
+	var last error
 	for {
 		err := check(ctx)
 		if err == nil {
 			return nil
 		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: not within %s: %w", what, settle, cmp.Or(last, err))
+		}
+		last = err
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", what, err)
 		case <-time.After(poll):
 		}
 	}

@@ -122,7 +122,7 @@ spec:
 
 func admitQuarantine(ctx context.Context, p *Player) error {
 	out, err := p.Cluster.KubectlIn(ctx, []byte(quarantine), "apply", "-f", "-")
-	p.Narrator.Command("kubectl apply -f - <<EOF\n"+quarantine+"EOF", out.Stdout+out.Stderr)
+	p.tell("kubectl apply -f - <<EOF\n"+quarantine+"EOF", out)
 	if err != nil {
 		return err
 	}
