@@ -91,7 +91,9 @@ func checkAnnotations(object Object, have map[string]string, config Config) []Fi
 		}
 		i := slices.IndexFunc(known, func(a annotation) bool { return a.key == key })
 		switch {
-		case i < 0 && ours && !(isRoute(object.Kind) && written(key)):
+		case i < 0 && ours && isRoute(object.Kind) && written(key):
+			continue
+		case i < 0 && ours:
 			findings = append(findings, unknownKey(object, key, known))
 		case i < 0:
 		case !slices.Contains(known[i].kinds, object.Kind):

@@ -63,7 +63,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"two documents", configHead + "---\n" + configHead, "read config: the file must hold exactly one YAML document"},
 		{"no head", "dapr: {}\n", `check config: [apiVersion: Unsupported value: "": supported values: "config.daprise.dev/v1alpha1", kind: Unsupported value: "": supported values: "DapriseConfiguration"]`},
 		{"another version", strings.Replace(configHead, "v1alpha1", "v9", 1), `check config: apiVersion: Unsupported value: "config.daprise.dev/v9": supported values: "config.daprise.dev/v1alpha1"`},
-		{"unknown field", configHead + "dapr: {versoin: 1.18.2}\n", `read config: unknown field "dapr.versoin"`},
+		{"unknown field", configHead + "dapr: {verzion: 1.18.2}\n", `read config: unknown field "dapr.verzion"`},
 		{"another case", configHead + "Dapr: {}\n", `read config: unknown field "Dapr"`},
 		{"doubled field", configHead + "dapr: {version: 1.18.2, version: 1.18.3}\n", "read config: yaml: unmarshal errors:\n  line 3: key \"version\" already set in map"},
 		{"wrong type", configHead + "defaults: {replicas: two}\n", "read config: json: cannot unmarshal string into Go struct field DefaultsConfig.defaults.replicas of type int32"},

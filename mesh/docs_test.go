@@ -47,7 +47,9 @@ func annotationNames(t *testing.T) []string {
 			return true
 		}
 		if sum, ok := spec.Values[0].(*ast.BinaryExpr); ok {
-			names = append(names, strings.Trim(sum.Y.(*ast.BasicLit).Value, `"`))
+			if literal, ok := sum.Y.(*ast.BasicLit); ok {
+				names = append(names, strings.Trim(literal.Value, `"`))
+			}
 		}
 		return true
 	})

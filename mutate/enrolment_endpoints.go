@@ -82,7 +82,7 @@ func envPatch(path string, env, ours, wanted []corev1.EnvVar) []jsonpatch.Operat
 			missing = append(missing, map[string]string{"name": w.Name, "value": w.Value})
 		}
 	}
-	patch := append(replaced, removed...)
+	patch := slices.Concat(replaced, removed)
 	if len(env) == 0 && len(missing) > 0 {
 		return append(patch, jsonpatch.NewOperation("add", path, missing))
 	}

@@ -68,23 +68,23 @@ func world(t tester) *mesh.View {
 }
 
 // admit is one mutation, applied to the object as it was sent. It fails if mutating what was admitted changes anything.
-func admit(t tester, view *mesh.View, kind string, object, old []byte) ([]byte, []mesh.Finding) {
+func admit(t tester, view *mesh.View, r mutate.Request) ([]byte, []mesh.Finding) {
 	t.Helper()
-	before := bytes.Clone(object)
-	out, findings := once(t, view, kind, object, old)
-	if !bytes.Equal(before, object) {
+	before := bytes.Clone(r.Object)
+	out, findings := once(t, view, r)
+	if !bytes.Equal(before, r.Object) {
 		t.Fatalf("Enrolment modified the object")
 	}
-	again, _ := once(t, view, kind, out, old)
+	again, _ := once(t, view, mutate.Request{Kind: r.Kind, Object: out, OldObject: r.OldObject})
 	if diff := cmp.Diff(string(out), string(again)); diff != "" {
 		t.Fatalf("not idempotent (-once +twice):\n%s", diff)
 	}
 	return out, findings
 }
 
-func once(t tester, view *mesh.View, kind string, object, old []byte) ([]byte, []mesh.Finding) {
+func once(t tester, view *mesh.View, r mutate.Request) ([]byte, []mesh.Finding) {
 	t.Helper()
-	result, err := mutate.Enrolment(mutate.Request{Kind: kind, Object: object, OldObject: old}, view)
+	result, err := mutate.Enrolment(r, view)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,9 +96,9 @@ func once(t tester, view *mesh.View, kind string, object, old []byte) ([]byte, [
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := patch.Apply(object)
+	out, err := patch.Apply(r.Object)
 	if err != nil {
-		t.Fatalf("patch does not apply: %v\n%s\n%s", err, operations, object)
+		t.Fatalf("patch does not apply: %v\n%s\n%s", err, operations, r.Object)
 	}
 	return out, result.Findings
 }
@@ -171,7 +171,7 @@ func TestEnrolment(t *testing.T) {
 			if test.old != "" {
 				old = toJSON(t, test.old)
 			}
-			got, findings := admit(t, world(t), test.kind, toJSON(t, test.in), old)
+			got, findings := admit(t, world(t), mutate.Request{Kind: test.kind, Object: toJSON(t, test.in), OldObject: old})
 			if len(findings) > 0 {
 				t.Errorf("findings: %v", findings)
 			}
@@ -202,7 +202,7 @@ func TestEnrolmentDenied(t *testing.T) {
 				old = toJSON(t, test.old)
 			}
 			in := toJSON(t, test.in)
-			got, findings := admit(t, world(t), "Service", in, old)
+			got, findings := admit(t, world(t), mutate.Request{Kind: "Service", Object: in, OldObject: old})
 			if len(findings) != 1 || findings[0].Severity != test.severity || findings[0].Code != mesh.CodeBadValue {
 				t.Errorf("findings: %+v", findings)
 			}
@@ -257,7 +257,7 @@ func TestEnrolmentProperties(t *testing.T) {
 
 		view := world(t)
 		kept := view.Objects.Services[0].DeepCopy()
-		enrolled, findings := admit(t, view, "Deployment", enrol, nil)
+		enrolled, findings := admit(t, view, mutate.Request{Kind: "Deployment", Object: enrol})
 		if len(findings) > 0 {
 			t.Fatalf("refused: %+v", findings)
 		}
@@ -272,7 +272,7 @@ func TestEnrolmentProperties(t *testing.T) {
 		}
 		left := bytes.Replace(enrolled, []byte(`"daprise.dev/dapr-api":"`+api+`",`), nil, 1)
 		left = bytes.Replace(left, []byte(`"daprise.dev/enabled":"true"`), []byte(`"daprise.dev/enabled":"false"`), 1)
-		restored, _ := admit(t, view, "Deployment", left, enrolled)
+		restored, _ := admit(t, view, mutate.Request{Kind: "Deployment", Object: left, OldObject: enrolled})
 		if diff := differs(t, leave, restored); diff != "" {
 			t.Fatalf("not restored (-want +got):\n%s", diff)
 		}
