@@ -63,6 +63,11 @@ func UpToDate(desired, live runtime.Object) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if have.GetKind() == "" {
+		// Clients leave the kind out of typed objects: the Go type has said it.
+		unstructured.RemoveNestedField(want.Object, "apiVersion")
+		unstructured.RemoveNestedField(want.Object, "kind")
+	}
 	if !contains(want.Object, have.Object, "") {
 		return false, nil
 	}

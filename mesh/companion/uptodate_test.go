@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -81,6 +82,9 @@ func TestUpToDate(t *testing.T) {
 			tt.tweak(live)
 			upToDate(t, deployment(), live, tt.want)
 			upToDate(t, deployment(), throughJSON(t, live), tt.want)
+			// As typed clients hand it out.
+			live.TypeMeta = metav1.TypeMeta{}
+			upToDate(t, deployment(), live, tt.want)
 		})
 	}
 }
