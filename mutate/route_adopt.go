@@ -106,6 +106,9 @@ func (m *mutation) adoptable(r *rule, service mesh.Name) (t target, app mesh.App
 			return t, app, fmt.Sprintf("backend %q beside it is another", r.BackendRefs[b].Name)
 		}
 	}
+	if i, problem := malformed(r.Filters); problem != "" {
+		return t, app, fmt.Sprintf("of filters[%d]: %s", i, problem)
+	}
 	t, ok := namedTarget(m.namespace, r)
 	if !ok {
 		return t, app, "it does not name one app in Dapr's form (/v1.0/invoke/<app-id>.<namespace>/method, or the header dapr-app-id)"

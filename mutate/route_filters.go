@@ -16,6 +16,9 @@ const maxHeaders = 16
 
 // checkFilters refuses filters with which a rewritten rule would not mean what the user wrote.
 func (m *mutation) checkFilters(p *plan) []mesh.Finding {
+	if i, problem := malformed(p.Filters); problem != "" {
+		return []mesh.Finding{*m.finding(mesh.CodeUnsupportedRule, ruleField(p.from, fmt.Sprintf("filters[%d]", i)), problem, "Correct the filter.")}
+	}
 	var findings []mesh.Finding
 	for i := range p.Filters {
 		f := &p.Filters[i]
@@ -130,4 +133,23 @@ func (m *mutation) checkForm(p *plan) []mesh.Finding {
 	return []mesh.Finding{*m.finding(mesh.CodePrefixRetarget, "metadata.annotations["+mesh.AnnotationInvoke+"]",
 		fmt.Sprintf("a client can aim a rule in prefix form at another app by an Authorization header, and a namespace of mode %s is concerned", mesh.ModeStrict),
 		fmt.Sprintf("Remove the annotation or set it to %q.", mesh.InvokeHeader))}
+}
+
+// malformed says what no gateway could make sense of in a list of filters: content that is not of the filter's type, or a second filter
+// of a type that may be there once. The API server refuses both, after us.
+func malformed(filters []gatewayv1.HTTPRouteFilter) (index int, problem string) {
+	for i := range filters {
+		f := &filters[i]
+		rewrite, headers := f.Type == gatewayv1.HTTPRouteFilterURLRewrite, f.Type == gatewayv1.HTTPRouteFilterRequestHeaderModifier
+		if (f.URLRewrite != nil) != rewrite || (f.RequestHeaderModifier != nil) != headers ||
+			(f.RequestMirror != nil) != (f.Type == gatewayv1.HTTPRouteFilterRequestMirror) {
+			return i, fmt.Sprintf("the filter has type %q and not the content of that type", f.Type)
+		}
+		for j := range i {
+			if filters[j].Type == f.Type && (rewrite || headers) {
+				return i, fmt.Sprintf("it is the second filter of type %s in the rule", f.Type)
+			}
+		}
+	}
+	return 0, ""
 }

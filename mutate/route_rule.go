@@ -61,6 +61,9 @@ type ruleRefs struct {
 
 // decodeRule reads one rule. The matches of a GRPCRoute are of another type and decide nothing: they are not read.
 func decodeRule(kind string, raw json.RawMessage) (*rule, error) {
+	if len(raw) == 0 || raw[0] != '{' {
+		return nil, fmt.Errorf("decode rule of %s: not an object", kind)
+	}
 	r := &rule{raw: raw}
 	into := any(&r.ruleFields)
 	if kind != mesh.KindHTTPRoute {
