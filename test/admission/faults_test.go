@@ -3,6 +3,7 @@
 package admission_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -48,7 +49,8 @@ func TestNamespaceDeletion(t *testing.T) {
 
 func startServer(t *testing.T) {
 	t.Helper()
-	if err := shared.StartServer(t.Context()); err != nil {
+	// Not the test's context: that is done when cleanups run.
+	if err := shared.StartServer(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }
