@@ -7,8 +7,6 @@
 package companion
 
 import (
-	"maps"
-
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -150,10 +148,4 @@ func (i instance) shared(redirect bool) []runtime.Object {
 		return append(objects, i.daemonSet())
 	}
 	return append(objects, i.deployment())
-}
-
-func merged(a, b map[string]string) map[string]string {
-	all := maps.Clone(a)
-	maps.Copy(all, b)
-	return all
 }

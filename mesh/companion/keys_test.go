@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,8 +94,7 @@ func TestDocumentationHasTheTable(t *testing.T) {
 	if !found || !closed {
 		t.Fatalf("%s: the marks around the table are missing", file)
 	}
-	got := append(before[:len(before):len(before)], tableBegin+keyTable()+tableEnd...)
-	compareGolden(t, file, append(got, after...))
+	compareGolden(t, file, slices.Concat(before, []byte(tableBegin+keyTable()+tableEnd), after))
 }
 
 func keyTable() string {

@@ -24,7 +24,11 @@ func metav1Operation(name string) metav1.ManagedFieldsOperationType {
 
 func daemonSet() *appsv1.DaemonSet {
 	objects := companion.Ingress(ingress(), input())
-	return objects[len(objects)-1].(*appsv1.DaemonSet)
+	d, ok := objects[len(objects)-1].(*appsv1.DaemonSet)
+	if !ok {
+		panic("the workload of an ingress with strategy daemonset is no DaemonSet")
+	}
+	return d
 }
 
 func TestState(t *testing.T) {

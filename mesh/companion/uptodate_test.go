@@ -22,7 +22,11 @@ import (
 // deployment is the scenario's companion as rendered.
 func deployment() *appsv1.Deployment {
 	objects := companion.App(whoami(), input())
-	return objects[len(objects)-1].(*appsv1.Deployment)
+	d, ok := objects[len(objects)-1].(*appsv1.Deployment)
+	if !ok {
+		panic("the workload of an app with strategy deployment is no Deployment")
+	}
+	return d
 }
 
 // stored is what an API server makes of a deployment: defaults, status, bookkeeping. (test/companions asks a real one.)

@@ -23,18 +23,22 @@ import (
 )
 
 func main() {
+	if err := run(); err != nil {
+		slog.Error("whoami stops", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	port := cmp.Or(os.Getenv("WHOAMI_PORT_NUMBER"), "8080")
 	listener, err := net.Listen("tcp", ":"+port)
-	if err == nil {
-		slog.Info("listening", "address", listener.Addr().String())
-		err = serve(ctx, listener, whoami{name: os.Getenv("WHOAMI_NAME")})
-	}
 	if err != nil {
-		slog.Error("whoami stops", "error", err)
-		os.Exit(1)
+		return fmt.Errorf("listen: %w", err)
 	}
+	slog.Info("listening", "address", listener.Addr().String())
+	return serve(ctx, listener, whoami{name: os.Getenv("WHOAMI_NAME")})
 }
 
 // serve answers until ctx ends, then lets running requests finish for at most ten seconds.
