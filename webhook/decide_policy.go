@@ -9,6 +9,7 @@ import (
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	admissionv1 "k8s.io/api/admission/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mesh/policy"
@@ -68,15 +69,7 @@ func validatePolicy(version string, compile compiler) decider {
 }
 
 func needOfPolicy(request *admissionv1.AdmissionRequest) (mesh.Need, error) {
-	for _, raw := range versions(request) {
-		object, err := metaOf(raw)
-		if err != nil {
-			return mesh.Need{}, fmt.Errorf("decode %s: %w", request.Kind.Kind, err)
-		}
-		object.Namespace = request.Namespace
-		return mesh.NeedOfPolicy(object), nil
-	}
-	return mesh.Need{}, nil
+	return mesh.NeedOfPolicy(&metav1.ObjectMeta{Namespace: request.Namespace}), nil
 }
 
 // policySets are the policies without and with the change. The object's own versions are taken from the request, because the caches

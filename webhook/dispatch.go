@@ -53,7 +53,7 @@ func dispatchTable() map[key]decider {
 	const core, apps, networking = "", "apps", "networking.k8s.io"
 	const gateway, cilium = "gateway.networking.k8s.io", "cilium.io"
 	change := []admissionv1.Operation{admissionv1.Create, admissionv1.Update}
-	any := append(change[:2:2], admissionv1.Delete)
+	all := []admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete}
 	table := map[key]decider{}
 	add := func(p phase, group, resource string, operations []admissionv1.Operation, d decider) {
 		for _, operation := range operations {
@@ -70,9 +70,9 @@ func dispatchTable() map[key]decider {
 		add(phaseMutate, gateway, r.resource, change, mutateRoute(r.kind))
 		add(phaseValidate, gateway, r.resource, change, validateRoute(r.kind))
 	}
-	add(phaseValidate, cilium, "ciliumnetworkpolicies", any, validatePolicy("v2", compileCNP))
-	add(phaseValidate, cilium, "ciliumclusterwidenetworkpolicies", any, validatePolicy("v2", compileCCNP))
-	add(phaseValidate, networking, "networkpolicies", any, validatePolicy("v1", compileKNP))
+	add(phaseValidate, cilium, "ciliumnetworkpolicies", all, validatePolicy("v2", compileCNP))
+	add(phaseValidate, cilium, "ciliumclusterwidenetworkpolicies", all, validatePolicy("v2", compileCCNP))
+	add(phaseValidate, networking, "networkpolicies", all, validatePolicy("v1", compileKNP))
 	add(phaseValidate, core, "namespaces", []admissionv1.Operation{admissionv1.Update}, validateNamespace())
 	return table
 }

@@ -75,17 +75,6 @@ func (e edge) post(path, contentType string, body io.Reader) *httptest.ResponseR
 	return recorder
 }
 
-func (e edge) review(t testing.TB, path string, request *admissionv1.AdmissionRequest) *httptest.ResponseRecorder {
-	t.Helper()
-	body, err := json.Marshal(admissionv1.AdmissionReview{
-		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"}, Request: request,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e.post(path, "application/json", bytes.NewReader(body))
-}
-
 // minimal is the smallest valid review; tests change one thing.
 func minimal(change func(map[string]any)) string {
 	request := map[string]any{
@@ -106,11 +95,19 @@ func minimal(change func(map[string]any)) string {
 }
 
 func inRequest(key string, value any) func(map[string]any) {
-	return func(review map[string]any) { review["request"].(map[string]any)[key] = value }
+	return func(review map[string]any) { requestIn(review)[key] = value }
 }
 
 func without(key string) func(map[string]any) {
-	return func(review map[string]any) { delete(review["request"].(map[string]any), key) }
+	return func(review map[string]any) { delete(requestIn(review), key) }
+}
+
+func requestIn(review map[string]any) map[string]any {
+	request, ok := review["request"].(map[string]any)
+	if !ok {
+		panic("the review has no request")
+	}
+	return request
 }
 
 func TestMalformedReviews(t *testing.T) {
@@ -239,6 +236,7 @@ func TestEndlessBodyIsNotRead(t *testing.T) {
 
 func TestOurFaultsAreHTTPErrors(t *testing.T) {
 	policyRequest := inRequest("resource", map[string]any{"group": "networking.k8s.io", "version": "v1", "resource": "networkpolicies"})
+	policyKind := inRequest("kind", map[string]any{"group": "networking.k8s.io", "version": "v1", "kind": "NetworkPolicy"})
 	tests := []struct {
 		name    string
 		worlds  *worlds
@@ -264,8 +262,8 @@ func TestOurFaultsAreHTTPErrors(t *testing.T) {
 			name:    "an object that is none, validated",
 			worlds:  &worlds{cached: empty},
 			path:    webhook.PathValidate,
-			body:    minimal(func(r map[string]any) { policyRequest(r); inRequest("object", 7)(r) }),
-			message: "daprise-webhook: request u1: decode Service: object does not fit its kind: json: cannot unmarshal number into Go value of type v1.PartialObjectMetadata",
+			body:    minimal(func(r map[string]any) { policyRequest(r); policyKind(r); inRequest("object", 7)(r) }),
+			message: "daprise-webhook: request u1: decode NetworkPolicy: object does not fit its kind: json: cannot unmarshal number into Go value of type v1.NetworkPolicy",
 		},
 	}
 	for _, tt := range tests {

@@ -38,7 +38,7 @@ func newCA(t *testing.T, name string, from time.Time) ca {
 		NotBefore: from, NotAfter: from.Add(caDuration), KeyUsage: x509.KeyUsageCertSign,
 	}
 	c := ca{key: newKey(t)}
-	c.certificate = sign(t, template, template, c.key.Public(), c.key)
+	c.certificate = c.sign(t, template, c.key.Public())
 	return c
 }
 
@@ -51,9 +51,14 @@ func newKey(t *testing.T) crypto.Signer {
 	return key
 }
 
-func sign(t *testing.T, template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) *x509.Certificate {
+// sign signs a template for a public key; without a certificate of its own, a CA signs itself.
+func (c ca) sign(t *testing.T, template *x509.Certificate, public crypto.PublicKey) *x509.Certificate {
 	t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
+	parent := c.certificate
+	if parent == nil {
+		parent = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, c.key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +76,7 @@ func (c ca) leaf(t *testing.T, from time.Time, names ...string) *tls.Certificate
 		SerialNumber: big.NewInt(1), DNSNames: names, NotBefore: from, NotAfter: from.Add(leafDuration),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	certificate := sign(t, template, c.certificate, key.Public(), c.key)
+	certificate := c.sign(t, template, key.Public())
 	return &tls.Certificate{Certificate: [][]byte{certificate.Raw}, PrivateKey: key, Leaf: certificate}
 }
 
@@ -241,7 +246,7 @@ func (a authorityOf) WatchRotation(chan<- struct{})           {}
 func (a authorityOf) StopWatchingRotation(ch chan<- struct{}) {}
 func (a authorityOf) Sign(template *x509.Certificate) (*x509.Certificate, error) {
 	template.NotBefore, template.NotAfter, template.SerialNumber = start2026(), start2026().Add(time.Hour), big.NewInt(1)
-	return sign(a.t, template, a.ca.certificate, template.PublicKey, a.ca.key), nil
+	return a.ca.sign(a.t, template, template.PublicKey), nil
 }
 
 func TestAddressesAreSignedToo(t *testing.T) {
