@@ -10,8 +10,9 @@ import (
 )
 
 // Coverage decides whether an object may rely on companions: what mesh/policy finds about each of them, said of the object. targets
-// are what the object, a route, adds to the flows that the View already has; refs are further companions. The findings have severity
-// Deny before modes (ApplyModes). It does not modify its arguments.
+// are what the object, a route, adds to the flows that the View already has; refs are further companions. Where daprise writes the
+// policies of a namespace, those that it will write for the flows count as written: the companion is held until they are. The
+// findings have severity Deny before modes (ApplyModes). It does not modify its arguments.
 func Coverage(w policy.World, object mesh.Object, targets []mesh.RouteTarget, refs ...mesh.AppRef) []mesh.Finding {
 	view := *w.View
 	view.Routes = append(slices.Clone(w.View.Routes), targets...)
@@ -32,6 +33,7 @@ func Coverage(w policy.World, object mesh.Object, targets []mesh.RouteTarget, re
 }
 
 func coverageOf(view *mesh.View, set *policy.Set, ref mesh.AppRef) []mesh.Finding {
+	set = set.Expected(view, ref)
 	if g, ok := view.Ingress(ref); ok {
 		return policy.Ingress(view, set, g)
 	}

@@ -48,6 +48,24 @@ func CoveringIngress(view *mesh.View, ingress mesh.Ingress) []*ciliumv2.CiliumNe
 	return []*ciliumv2.CiliumNetworkPolicy{finished(view, cnp)}
 }
 
+// Expected is the set as it will be once daprise has written a companion's covering policies, in a namespace where it writes them
+// (mesh.View.PoliciesOf); elsewhere it is the set itself. A policy that has the name of one of them counts as replaced.
+func (s *Set) Expected(view *mesh.View, ref mesh.AppRef) *Set {
+	if view.PoliciesOf(ref.Namespace) != mesh.PoliciesGenerate {
+		return s
+	}
+	var covering []*ciliumv2.CiliumNetworkPolicy
+	if g, ok := view.Ingress(ref); ok {
+		covering = CoveringIngress(view, g)
+	} else if a, ok := view.App(ref); ok {
+		covering = CoveringApp(view, a)
+	}
+	for _, cnp := range covering {
+		s = s.With(CompileCNP(cnp))
+	}
+	return s
+}
+
 func coveringPolicy(ref mesh.AppRef, component mesh.Component) *ciliumv2.CiliumNetworkPolicy {
 	return &ciliumv2.CiliumNetworkPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: "cilium.io/v2", Kind: KindCNP},
