@@ -120,6 +120,7 @@ func newManager(s settings, config mesh.Config, api *rest.Config, logger logr.Lo
 	}
 	mgr, err := ctrl.NewManager(api, ctrl.Options{
 		Scheme:                        scheme,
+		MapperProvider:                controller.Mapper,
 		Logger:                        logger,
 		Cache:                         cacheOptions(s, config),
 		LeaderElection:                true,

@@ -24,7 +24,11 @@ func main() {
 	check := flag.Bool("check", false, "write nothing; fail if a file differs")
 	root := flag.String("root", ".", "the root of the repository")
 	flag.Parse()
-	if err := run(*root, *check); err != nil {
+	handle := replace
+	if *check {
+		handle = refuse
+	}
+	if err := run(*root, handle); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
@@ -55,32 +59,32 @@ func generated() (map[string][]byte, error) {
 	return files, nil
 }
 
-func run(root string, check bool) error {
+// run hands each file that differs from what is generated, with its new content, to handle.
+func run(root string, handle func(path string, content []byte) error) error {
 	files, err := generated()
 	if err != nil {
 		return err
 	}
-	var stale []error
+	var failed []error
 	for path, content := range files {
 		path = filepath.Join(root, path)
 		old, err := os.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("read: %w", err)
 		}
-		switch {
-		case bytes.Equal(old, content):
-		case check:
-			stale = append(stale, fmt.Errorf("%s is not as `go run ./hack/gen` writes it", path))
-		default:
-			if err := write(path, content); err != nil {
-				return err
-			}
+		if !bytes.Equal(old, content) {
+			failed = append(failed, handle(path, content))
 		}
 	}
-	return errors.Join(stale...)
+	return errors.Join(failed...)
 }
 
-func write(path string, content []byte) error {
+// refuse writes nothing.
+func refuse(path string, _ []byte) error {
+	return fmt.Errorf("%s is not as `go run ./hack/gen` writes it", path)
+}
+
+func replace(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}

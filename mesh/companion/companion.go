@@ -44,14 +44,14 @@ func App(app mesh.App, in Input) []runtime.Object {
 	if app.DaprAPI {
 		objects = append(objects, i.apiService())
 	}
-	return append(objects, i.shared(app.LocalRedirect && app.DaprAPI)...)
+	return append(objects, i.shared()...)
 }
 
 // Ingress renders the objects of a Gateway's companion, on the same terms as App.
 func Ingress(ingress mesh.Ingress, in Input) []runtime.Object {
 	i := ofIngress(ingress, in)
 	objects := []runtime.Object{i.serviceAccount(), i.configurationObject(), i.ingressService()}
-	return append(objects, i.shared(ingress.LocalRedirect)...)
+	return append(objects, i.shared()...)
 }
 
 // Kinds are the kinds that App and Ingress may render, in the order in which they are rendered. The last two are the workloads.
@@ -90,6 +90,8 @@ type instance struct {
 	grpcPort  int32
 	// grpc says that the API's gRPC port is served to others.
 	grpc bool
+	// redirect asks for a CiliumLocalRedirectPolicy.
+	redirect bool
 	// configuration is the spec of our own Configuration; unused where the user names one.
 	configuration configurationSpec
 	// app is nil for an ingress.
@@ -108,6 +110,7 @@ func ofApp(app mesh.App, in Input) instance {
 		httpPort:      app.HTTPPort(),
 		grpcPort:      app.GRPCPort(),
 		grpc:          true,
+		redirect:      app.LocalRedirect && app.DaprAPI,
 		configuration: appConfiguration(app, in),
 		app:           &app,
 	}
@@ -125,6 +128,7 @@ func ofIngress(ingress mesh.Ingress, in Input) instance {
 		httpPort:      mesh.PortHTTP,
 		grpcPort:      mesh.PortGRPC,
 		grpc:          ingress.GRPC,
+		redirect:      ingress.LocalRedirect,
 		configuration: ingressConfiguration(in.Config),
 	}
 }
@@ -136,12 +140,12 @@ func (i instance) selector() map[string]string {
 }
 
 // shared are the objects that both kinds of companion have, after their Services.
-func (i instance) shared(redirect bool) []runtime.Object {
+func (i instance) shared() []runtime.Object {
 	var objects []runtime.Object
 	if i.strategy != mesh.StrategyDaemonSet && i.replicas >= 2 {
 		objects = append(objects, i.disruptionBudget())
 	}
-	if redirect {
+	if i.redirect {
 		objects = append(objects, i.localRedirect())
 	}
 	if i.strategy == mesh.StrategyDaemonSet {

@@ -82,19 +82,19 @@ func (c *compiler) rule(r *api.Rule) {
 	nodes.giveBack(r)
 	for i := range r.Ingress {
 		x := &r.Ingress[i]
-		c.add(element{ingress, false, i, isTrue(r.EnableDefaultDeny.Ingress)}, c.from(&x.IngressCommonRule), x.ToPorts, x.ICMPs, x.Authentication)
+		c.add(element{ingress, false, i, isTrue(r.EnableDefaultDeny.Ingress)}, c.from(&x.IngressCommonRule), effect{x.ToPorts, x.ICMPs, x.Authentication})
 	}
 	for i := range r.IngressDeny {
 		x := &r.IngressDeny[i]
-		c.add(element{ingress, true, i, isTrue(r.EnableDefaultDeny.Ingress)}, c.from(&x.IngressCommonRule), allowRules(x.ToPorts), x.ICMPs, nil)
+		c.add(element{ingress, true, i, isTrue(r.EnableDefaultDeny.Ingress)}, c.from(&x.IngressCommonRule), effect{allowRules(x.ToPorts), x.ICMPs, nil})
 	}
 	for i := range r.Egress {
 		x := &r.Egress[i]
-		c.add(element{egress, false, i, isTrue(r.EnableDefaultDeny.Egress)}, c.to(&x.EgressCommonRule, x.ToFQDNs), x.ToPorts, x.ICMPs, x.Authentication)
+		c.add(element{egress, false, i, isTrue(r.EnableDefaultDeny.Egress)}, c.to(&x.EgressCommonRule, x.ToFQDNs), effect{x.ToPorts, x.ICMPs, x.Authentication})
 	}
 	for i := range r.EgressDeny {
 		x := &r.EgressDeny[i]
-		c.add(element{egress, true, i, isTrue(r.EnableDefaultDeny.Egress)}, c.to(&x.EgressCommonRule, nil), allowRules(x.ToPorts), x.ICMPs, nil)
+		c.add(element{egress, true, i, isTrue(r.EnableDefaultDeny.Egress)}, c.to(&x.EgressCommonRule, nil), effect{allowRules(x.ToPorts), x.ICMPs, nil})
 	}
 }
 
@@ -138,6 +138,13 @@ func (e element) path() string {
 	return name
 }
 
+// effect is what one rule lets pass or stops, beside its peers.
+type effect struct {
+	ports api.PortRules
+	icmps api.ICMPRules
+	auth  *api.Authentication
+}
+
 // peers is what a from or to section says: alternatives, any peer at all, or nobody.
 type peers struct {
 	list   []peer
@@ -145,12 +152,12 @@ type peers struct {
 	nobody bool
 }
 
-func (c *compiler) add(e element, p peers, ports api.PortRules, icmps api.ICMPRules, auth *api.Authentication) {
+func (c *compiler) add(e element, p peers, what effect) {
 	r := &rule{
 		policy: c.policy, subject: c.subject, node: c.node, direction: e.direction, deny: e.deny, defaultDeny: e.defaultDeny,
 		spec: c.spec, path: e.path(), index: e.index,
 	}
-	r.ports, r.anyPort = portRules(ports, icmps)
+	r.ports, r.anyPort = portRules(what.ports, what.icmps)
 	switch {
 	case p.nobody:
 	case p.any:
@@ -159,8 +166,8 @@ func (c *compiler) add(e element, p peers, ports api.PortRules, icmps api.ICMPRu
 	default:
 		r.peers = p.list
 	}
-	if auth != nil {
-		switch auth.Mode {
+	if what.auth != nil {
+		switch what.auth.Mode {
 		case api.AuthenticationModeRequired:
 			r.auth = authRequired
 		case api.AuthenticationModeAlwaysFail:

@@ -52,14 +52,10 @@ func (p *peer) matches(e Endpoint, id identity) answer {
 		}
 		return no
 	case p.block != nil:
-		return answerOf(p.block.matches(e))
-	default:
-		return answerOf(p.selector.matches(id))
-	}
-}
-
-func answerOf(b bool) answer {
-	if b {
+		if p.block.matches(e) {
+			return yes
+		}
+	case p.selector.matches(id):
 		return yes
 	}
 	return no

@@ -44,8 +44,9 @@ func (v values) possible() bool {
 
 func (v values) fits(value string) bool { return !slices.Contains(v.barred, value) }
 
-// admits says whether the label may be this.
-func (v values) admits(value string, present bool) bool {
+// admits says whether the label may be what the labels have.
+func (v values) admits(labels map[string]string, label string) bool {
+	value, present := labels[label]
 	if !present {
 		return !v.present
 	}
@@ -228,7 +229,7 @@ func (s *solver) namespaceCandidates(v values) []string {
 func namespaceFits(st state, labels map[string]string) bool {
 	for key, v := range st {
 		if label, ok := strings.CutPrefix(key, keyNamespaceLabels+"."); ok {
-			if value, has := labels[label]; !v.admits(value, has) {
+			if !v.admits(labels, label) {
 				return false
 			}
 		}

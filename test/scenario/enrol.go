@@ -19,6 +19,10 @@ const (
 	fileRoute    = "05-route.yaml"
 )
 
+// app and gateway are the enrolled objects.
+func app() [2]string     { return [2]string{"service", "whoami"} }
+func gateway() [2]string { return [2]string{"gateway", "default-gateway"} }
+
 // bystanders are the objects that the mesh must give back as they were.
 func bystanders() [][2]string {
 	return [][2]string{
@@ -92,7 +96,7 @@ func annotate(ctx context.Context, p *Player) error {
 
 func refuseOpenRoute(ctx context.Context, p *Player) error {
 	if err := p.eventually(ctx, "companions are held", func(ctx context.Context) error {
-		return p.condition(ctx, "service", "whoami", "Companion", "False", "Held")
+		return p.condition(ctx, app(), "Companion=False Held")
 	}); err != nil {
 		return err
 	}
@@ -111,8 +115,9 @@ func refuseOpenRoute(ctx context.Context, p *Player) error {
 
 const conditionColumns = `jsonpath={range .status.conditions[*]}{.type}={.status} ({.reason}) {.message}{"\n"}{end}`
 
-// condition checks one condition of an object.
-func (p *Player) condition(ctx context.Context, kind, name, condition, status, reason string) error {
+// condition checks that an object (kind, name) has a condition, "Type=Status Reason".
+func (p *Player) condition(ctx context.Context, object [2]string, want string) error {
+	kind, name := object[0], object[1]
 	u, err := p.object(ctx, kind, name)
 	if err != nil {
 		return err
@@ -126,9 +131,9 @@ func (p *Player) condition(ctx context.Context, kind, name, condition, status, r
 	}
 	for _, c := range conditions {
 		have, _ := c.(map[string]any)
-		if have["type"] == condition && have["status"] == status && have["reason"] == reason {
+		if fmt.Sprintf("%v=%v %v", have["type"], have["status"], have["reason"]) == want {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s %s: condition %s is not %s (%s): %v", kind, name, condition, status, reason, conditions)
+	return fmt.Errorf("%s %s has no condition %q: %v", kind, name, want, conditions)
 }

@@ -17,10 +17,10 @@ func startCompanions(ctx context.Context, p *Player) error {
 	if err := p.apply(ctx, filePolicies); err != nil {
 		return err
 	}
-	for _, enrolled := range [][2]string{{"service", "whoami"}, {"gateway", "default-gateway"}} {
-		for _, want := range [][2]string{{"Companion", "Ready"}, {"Covered", "Covered"}} {
-			if err := p.eventually(ctx, enrolled[1]+" becomes "+want[1], func(ctx context.Context) error {
-				return p.condition(ctx, enrolled[0], enrolled[1], want[0], "True", want[1])
+	for _, enrolled := range [][2]string{app(), gateway()} {
+		for _, want := range []string{"Companion=True Ready", "Covered=True Covered"} {
+			if err := p.eventually(ctx, enrolled[1]+" is ready and covered", func(ctx context.Context) error {
+				return p.condition(ctx, enrolled, want)
 			}); err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func admitRoute(ctx context.Context, p *Player) error {
 		return err
 	}
 	return p.eventually(ctx, "whoami is meshed", func(ctx context.Context) error {
-		return p.condition(ctx, "service", "whoami", "Meshed", "True", "Meshed")
+		return p.condition(ctx, app(), "Meshed=True Meshed")
 	})
 }
 
@@ -130,7 +130,7 @@ func admitQuarantine(ctx context.Context, p *Player) error {
 		return err
 	}
 	if err := p.eventually(ctx, "the gap is reported", func(ctx context.Context) error {
-		return p.condition(ctx, "service", "whoami", "Covered", "False", "Unreachable")
+		return p.condition(ctx, app(), "Covered=False Unreachable")
 	}); err != nil {
 		return err
 	}
@@ -138,12 +138,12 @@ func admitQuarantine(ctx context.Context, p *Player) error {
 		return err
 	}
 	return p.eventually(ctx, "coverage comes back", func(ctx context.Context) error {
-		return p.condition(ctx, "service", "whoami", "Covered", "True", "Covered")
+		return p.condition(ctx, app(), "Covered=True Covered")
 	})
 }
 
 func leave(ctx context.Context, p *Player) error {
-	for _, enrolled := range [][2]string{{"service", "whoami"}, {"gateway", "default-gateway"}} {
+	for _, enrolled := range [][2]string{app(), gateway()} {
 		if _, err := p.kubectl(ctx, "annotate", enrolled[0], enrolled[1], "daprise.dev/enabled-"); err != nil {
 			return err
 		}
