@@ -88,8 +88,10 @@ func TestLateKinds(t *testing.T) {
 	// It is open still, so it is held.
 	await(t, c, "service", "whoami", "Companion=False Held")
 	notExists(t, c, "deployment", "whoami-dapr")
+	// A policy that lets in an ingress companion which does not exist: anybody could take its name.
 	apply(t, c, policies)
-	await(t, c, "service", "whoami", "Companion=True Ready")
+	await(t, c, "service", "whoami", "Covered=False TooBroad")
+	notExists(t, c, "deployment", "whoami-dapr")
 
 	if err := c.InstallCRDs(t.Context(), controlplane.GatewayAPIStandard); err != nil {
 		t.Fatal(err)
@@ -97,6 +99,7 @@ func TestLateKinds(t *testing.T) {
 	// The first writes may meet a daprise that has not seen the new kinds yet: what it admits it must mend by itself.
 	apply(t, c, gatewayAndRoute)
 	await(t, c, "gateway", "default-gateway", "Companion=True Ready")
+	await(t, c, "service", "whoami", "Companion=True Ready")
 	eventually(t, func() error {
 		out, err := c.Kubectl(t.Context(), "get", "httproute", "whoami-route", "-o", "jsonpath={.spec.rules}")
 		if err == nil && !strings.Contains(out.Stdout, "/v1.0/invoke/whoami.default/method//") {
