@@ -7,7 +7,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -92,5 +91,5 @@ func withoutStatus(in any) (any, error) {
 	case *ciliumv2.CiliumClusterwideNetworkPolicy:
 		object.Status = ciliumv2.CiliumNetworkPolicyStatus{}
 	}
-	return toolscache.TransformFunc(cache.TransformStripManagedFields())(in)
+	return cache.TransformStripManagedFields()(in)
 }

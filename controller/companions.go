@@ -60,7 +60,7 @@ type occasion struct {
 
 // Reconcile brings one companion up to date.
 func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.Result, error) {
-	if c.loader.ReadyCheck(nil) != nil {
+	if !c.loader.ready() {
 		return reconcile.Result{RequeueAfter: notReady}, nil
 	}
 	l, err := c.loader.load(ctx, c.loader.door, mesh.Need{Namespaces: []string{ref.Namespace}})

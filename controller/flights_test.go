@@ -5,6 +5,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,7 +25,7 @@ func TestFlightsShareOnlyTheNextLoad(t *testing.T) {
 			close(begun)
 			<-release
 		}
-		return policy.World{View: &mesh.View{Missing: []string{string('0' + rune(n))}}}, nil
+		return policy.World{View: &mesh.View{Missing: []string{strconv.Itoa(int(n))}}}, nil
 	}
 	var group sync.WaitGroup
 	results := make([]string, 5)

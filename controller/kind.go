@@ -72,10 +72,10 @@ func kindsWatched() map[kind]facts {
 		kindNamespace:         {corev1.SchemeGroupVersion.WithKind("Namespace"), &corev1.Namespace{}, &corev1.NamespaceList{}, all, false},
 		kindService:           {corev1.SchemeGroupVersion.WithKind("Service"), &corev1.Service{}, &corev1.ServiceList{}, enrolled, false},
 		kindDeployment:        {appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.Deployment{}, &appsv1.DeploymentList{}, enrolled, false},
-		kindGateway:           {gatewayv1.SchemeGroupVersion.WithKind("Gateway"), &gatewayv1.Gateway{}, &gatewayv1.GatewayList{}, enrolled, false},
-		kindHTTPRoute:         {gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute"), &gatewayv1.HTTPRoute{}, &gatewayv1.HTTPRouteList{}, all, false},
-		kindGRPCRoute:         {gatewayv1.SchemeGroupVersion.WithKind("GRPCRoute"), &gatewayv1.GRPCRoute{}, &gatewayv1.GRPCRouteList{}, all, false},
-		kindReferenceGrant:    {gatewayv1beta1.SchemeGroupVersion.WithKind("ReferenceGrant"), &gatewayv1beta1.ReferenceGrant{}, &gatewayv1beta1.ReferenceGrantList{}, all, false},
+		kindGateway:           {gatewayAPI("v1", "Gateway"), &gatewayv1.Gateway{}, &gatewayv1.GatewayList{}, enrolled, false},
+		kindHTTPRoute:         {gatewayAPI("v1", "HTTPRoute"), &gatewayv1.HTTPRoute{}, &gatewayv1.HTTPRouteList{}, all, false},
+		kindGRPCRoute:         {gatewayAPI("v1", "GRPCRoute"), &gatewayv1.GRPCRoute{}, &gatewayv1.GRPCRouteList{}, all, false},
+		kindReferenceGrant:    {gatewayAPI("v1beta1", "ReferenceGrant"), &gatewayv1beta1.ReferenceGrant{}, &gatewayv1beta1.ReferenceGrantList{}, all, false},
 		kindCiliumPolicy:      {ciliumv2.SchemeGroupVersion.WithKind("CiliumNetworkPolicy"), &ciliumv2.CiliumNetworkPolicy{}, &ciliumv2.CiliumNetworkPolicyList{}, all, false},
 		kindClusterwidePolicy: {ciliumv2.SchemeGroupVersion.WithKind("CiliumClusterwideNetworkPolicy"), &ciliumv2.CiliumClusterwideNetworkPolicy{}, &ciliumv2.CiliumClusterwideNetworkPolicyList{}, all, false},
 		kindNetworkPolicy:     {networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), &networkingv1.NetworkPolicy{}, &networkingv1.NetworkPolicyList{}, all, false},
@@ -89,6 +89,11 @@ func kindsWatched() map[kind]facts {
 		ownedConfiguration:    {daprConfiguration(), untyped(daprConfiguration()), untypedList(daprConfiguration()), owned, true},
 		ownedRedirect:         {ciliumv2.SchemeGroupVersion.WithKind("CiliumLocalRedirectPolicy"), &ciliumv2.CiliumLocalRedirectPolicy{}, &ciliumv2.CiliumLocalRedirectPolicyList{}, owned, true},
 	}
+}
+
+// gatewayAPI is a kind of Gateway API.
+func gatewayAPI(version, kind string) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: version, Kind: kind}
 }
 
 // daprConfiguration is Dapr's kind for the settings of a daprd (dapr charts/dapr/crds/configuration.yaml).

@@ -48,7 +48,7 @@ type routes struct {
 
 // Reconcile looks at one route.
 func (r *routes) Reconcile(ctx context.Context, key routeKey) (reconcile.Result, error) {
-	if r.loader.ReadyCheck(nil) != nil {
+	if !r.loader.ready() {
 		return reconcile.Result{RequeueAfter: notReady}, nil
 	}
 	cached, err := get[client.Object](ctx, r.loader.door, key.kind, key.NamespacedName)
@@ -125,7 +125,7 @@ func (r *routes) touch(ctx context.Context, a attempt, patch []byte) error {
 	if err != nil {
 		return fmt.Errorf("touch %s %s: %w", a.key.kind, a.key.NamespacedName, err)
 	}
-	r.log.V(1).Info("readmitted", "kind", a.key.kind, "route", a.key.NamespacedName.String())
+	r.log.V(1).Info("readmitted", "kind", a.key.kind, "route", a.key.String())
 	again, err := readmit(result, a.view)
 	if err != nil {
 		return err

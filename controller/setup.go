@@ -185,6 +185,9 @@ func sweep(t *triggers, interval time.Duration) func(context.Context) {
 	}
 }
 
+// ready says whether ReadyCheck has nothing to say.
+func (l *Loader) ready() bool { return l.ReadyCheck(nil) == nil }
+
 // ReadyCheck is nil when every kind that the API server serves is completely cached (controller-runtime's healthz.Checker). Kinds that
 // are not served do not count.
 func (l *Loader) ReadyCheck(*http.Request) error {

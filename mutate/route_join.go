@@ -40,7 +40,7 @@ func (m *mutation) previous() previous {
 
 // joins says whether a rule to an app has to wait: requests go straight to the app today, and a companion is not ready to take them.
 func (p previous) joins(app mesh.App, ingress mesh.Ingress) bool {
-	return p.direct[app.AppRef] && !p.through[app.AppRef] && !(app.Companion.Ready && ingress.Companion.Ready)
+	return p.direct[app.AppRef] && !p.through[app.AppRef] && (!app.Companion.Ready || !ingress.Companion.Ready)
 }
 
 // unchanged says whether an update leaves everything as it was that is judged here.

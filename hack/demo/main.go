@@ -32,10 +32,10 @@ func main() {
 	stop := flag.Bool("stop", false, "end what an earlier -keep left running")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	if err := run(ctx, options{keep: *keep, stop: *stop}); err != nil {
+	err := run(ctx, options{keep: *keep, stop: *stop})
+	cancel()
+	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "demo:", err)
-		cancel()
 		os.Exit(1)
 	}
 }

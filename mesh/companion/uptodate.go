@@ -99,7 +99,7 @@ func contains(want, have any, name string) bool {
 // containsList compares lists that server-side apply merges by the keys of their elements, and all others as a whole.
 func containsList(want, have []any, name string) bool {
 	keys := mergeKeys(name)
-	if len(keys) == 0 {
+	if len(keys) == 0 || !haveKeys(want, keys) {
 		return len(want) == len(have) && !slices.ContainsFunc(seq(len(want)), func(i int) bool {
 			return !contains(want[i], have[i], "")
 		})
@@ -115,6 +115,14 @@ func containsList(want, have []any, name string) bool {
 		}
 	}
 	return true
+}
+
+// haveKeys says whether each element has what its list is merged by: the ports of a CiliumNetworkPolicy, for one, have no names.
+func haveKeys(list []any, keys []string) bool {
+	return !slices.ContainsFunc(list, func(element any) bool {
+		m, ok := element.(map[string]any)
+		return !ok || slices.ContainsFunc(keys, func(key string) bool { return m[key] == nil })
+	})
 }
 
 // mergeKeys are the keys of the associative lists that companions' objects have (the API's x-kubernetes-list-map-keys).

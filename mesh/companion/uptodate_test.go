@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"testing"
 
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	"github.com/cilium/cilium/pkg/policy/api"
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -91,6 +93,17 @@ func TestUpToDate(t *testing.T) {
 			upToDate(t, deployment(), live, tt.want)
 		})
 	}
+}
+
+// TestUpToDatePolicy: the ports of a policy have no names to be merged by.
+func TestUpToDatePolicy(t *testing.T) {
+	policy := func(second string) *ciliumv2.CiliumNetworkPolicy {
+		return &ciliumv2.CiliumNetworkPolicy{Spec: &api.Rule{Ingress: []api.IngressRule{{ToPorts: api.PortRules{{Ports: []api.PortProtocol{
+			{Port: "3500", Protocol: api.ProtoTCP}, {Port: second, Protocol: api.ProtoTCP},
+		}}}}}}}
+	}
+	upToDate(t, policy("50001"), policy("50001"), true)
+	upToDate(t, policy("50001"), policy("50002"), false)
 }
 
 // upToDate also checks that neither argument is modified.

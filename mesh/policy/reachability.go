@@ -35,7 +35,7 @@ func (j *judge) flow(n need, d direction) (mesh.Finding, bool) {
 		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s of %s denies it", j.denial(n, d), by.by.field(), by.by.policy.ref.Object()))
 		f.Fix, f.Manifest = "Narrow that rule or empty it ("+by.by.emptied()+").", j.admitting(n, d)
 	case !judged.allowed:
-		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s enables default deny at %s and no rule allows it", j.denial(n, d), by.by.policy.ref.Object(), d.point(n, j.c)))
+		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s enables default deny at %s and no rule allows it", j.denial(n, d), by.by.policy.ref.Object(), d.point(n)))
 		f.Fix, f.Manifest = "Apply the policy below.", j.admitting(n, d)
 	case by.proxied != nil && n.port == mesh.PortInternal:
 		f = j.finding(mesh.CodeL7OnInternal, fmt.Sprintf("%s reaches %s on %d/TCP through a layer 7 rule, which breaks Dapr's mutual TLS: %s of %s",
@@ -68,7 +68,7 @@ func (j *judge) denial(n need, d direction) string {
 }
 
 // point says where a direction is enforced: "its ingress", "the gateway's egress".
-func (d direction) point(n need, c *companion) string {
+func (d direction) point(n need) string {
 	if d == egress {
 		return "the egress of " + n.name
 	}

@@ -201,7 +201,7 @@ func TestDriftIsCorrected(t *testing.T) {
 	if err := shared.Client.Delete(t.Context(), budget); err != nil {
 		t.Fatal(err)
 	}
-	patch := []byte(`{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":1}}}}`)
+	patch := []byte(`{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":7}}}}`)
 	if err := shared.Client.Patch(t.Context(), deployment(ns, "whoami-dapr"), client.RawPatch("application/merge-patch+json", patch)); err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestDriftIsCorrected(t *testing.T) {
 		if err := shared.Client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "whoami-dapr"}, d); err != nil {
 			return err
 		}
-		if s := d.Spec.Template.Spec.TerminationGracePeriodSeconds; s == nil || *s == 1 {
+		if s := d.Spec.Template.Spec.TerminationGracePeriodSeconds; s == nil || *s == 7 {
 			return errors.New("the Deployment was not corrected")
 		}
 		return nil
@@ -247,25 +247,35 @@ func settledWrites(t *testing.T, ns string) int {
 		if now != last {
 			last = now
 			time.Sleep(2 * sweep)
-			return fmt.Errorf("%d writes and counting", now)
+			return fmt.Errorf("%d writes and counting: %v", now, written(t, ns))
 		}
 		return nil
 	})
 	return last
 }
 
-// writes counts what the controllers have written in a namespace; Events do not count.
-func writes(t *testing.T, ns string) int {
+// written tells what the controllers have written in a namespace, and how often.
+func written(t *testing.T, ns string) map[string]int {
 	t.Helper()
 	events, err := shared.AuditEvents()
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
+	found := map[string]int{}
 	for _, e := range events {
 		if e.UserAgent == userAgent && e.ObjectRef.Namespace == ns && e.ObjectRef.Resource != "events" {
-			n++
+			found[e.Verb+" "+e.ObjectRef.Resource+"/"+e.ObjectRef.Subresource+" "+e.ObjectRef.Name]++
 		}
+	}
+	return found
+}
+
+// writes counts what the controllers have written in a namespace; Events do not count.
+func writes(t *testing.T, ns string) int {
+	t.Helper()
+	n := 0
+	for _, times := range written(t, ns) {
+		n += times
 	}
 	return n
 }

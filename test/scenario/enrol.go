@@ -74,10 +74,10 @@ func (p *Player) noCompanions(ctx context.Context) error {
 const companionKinds = "serviceaccounts,deployments,daemonsets,services,poddisruptionbudgets,configurations.dapr.io,ciliumnetworkpolicies"
 
 func annotate(ctx context.Context, p *Player) error {
-	if _, err := p.kubectl(ctx, "annotate", "gateway", "default-gateway", "daprise.dev/enabled=true"); err != nil {
+	if err := p.kubectl(ctx, "annotate", "gateway", "default-gateway", "daprise.dev/enabled=true"); err != nil {
 		return err
 	}
-	if _, err := p.kubectl(ctx, "annotate", "service", "whoami", "daprise.dev/enabled=true"); err != nil {
+	if err := p.kubectl(ctx, "annotate", "service", "whoami", "daprise.dev/enabled=true"); err != nil {
 		return err
 	}
 	for _, want := range []struct{ kind, name, id string }{{"gateway", "default-gateway", "ingress"}, {"service", "whoami", "whoami"}} {
@@ -100,7 +100,7 @@ func refuseOpenRoute(ctx context.Context, p *Player) error {
 	}); err != nil {
 		return err
 	}
-	if _, err := p.kubectl(ctx, "get", "service", "whoami", "-o", conditionColumns); err != nil {
+	if err := p.kubectl(ctx, "get", "service", "whoami", "-o", conditionColumns); err != nil {
 		return err
 	}
 	for _, workload := range []string{"deployment/whoami-dapr", "daemonset/ingress-dapr"} {

@@ -45,10 +45,10 @@ const (
 )
 
 // kubectl runs a command that must succeed, and tells it.
-func (p *Player) kubectl(ctx context.Context, args ...string) (string, error) {
+func (p *Player) kubectl(ctx context.Context, args ...string) error {
 	out, err := p.Cluster.Kubectl(ctx, args...)
 	p.tell("kubectl "+strings.Join(args, " "), out)
-	return out.Stdout + out.Stderr, err
+	return err
 }
 
 // refused runs a command that the API server must refuse with a text that holds each of wants.
@@ -82,8 +82,7 @@ func (p *Player) file(name string) string { return filepath.Join(p.Examples, nam
 
 // apply applies a file of the example.
 func (p *Player) apply(ctx context.Context, name string) error {
-	_, err := p.kubectl(ctx, "apply", "-f", p.file(name))
-	return err
+	return p.kubectl(ctx, "apply", "-f", p.file(name))
 }
 
 // object reads an object as it is stored, quietly.

@@ -26,8 +26,7 @@ func startCompanions(ctx context.Context, p *Player) error {
 			}
 		}
 	}
-	_, err := p.kubectl(ctx, "get", companionKinds+",pods", "-l", "app.kubernetes.io/managed-by=daprise")
-	return err
+	return p.kubectl(ctx, "get", companionKinds+",pods", "-l", "app.kubernetes.io/managed-by=daprise")
 }
 
 func admitRoute(ctx context.Context, p *Player) error {
@@ -106,8 +105,7 @@ func refusePolicyDeletion(ctx context.Context, p *Player) error {
 		"delete", "ciliumnetworkpolicy", "allow-ingress-to-ingress-shared"); err != nil {
 		return err
 	}
-	_, err := p.kubectl(ctx, "get", "ciliumnetworkpolicies")
-	return err
+	return p.kubectl(ctx, "get", "ciliumnetworkpolicies")
 }
 
 // quarantine closes the app's companion to everybody.
@@ -134,7 +132,7 @@ func admitQuarantine(ctx context.Context, p *Player) error {
 	}); err != nil {
 		return err
 	}
-	if _, err := p.kubectl(ctx, "delete", "ciliumnetworkpolicy", "quarantine-whoami"); err != nil {
+	if err := p.kubectl(ctx, "delete", "ciliumnetworkpolicy", "quarantine-whoami"); err != nil {
 		return err
 	}
 	return p.eventually(ctx, "coverage comes back", func(ctx context.Context) error {
@@ -144,7 +142,7 @@ func admitQuarantine(ctx context.Context, p *Player) error {
 
 func leave(ctx context.Context, p *Player) error {
 	for _, enrolled := range [][2]string{app(), gateway()} {
-		if _, err := p.kubectl(ctx, "annotate", enrolled[0], enrolled[1], "daprise.dev/enabled-"); err != nil {
+		if err := p.kubectl(ctx, "annotate", enrolled[0], enrolled[1], "daprise.dev/enabled-"); err != nil {
 			return err
 		}
 	}
