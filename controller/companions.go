@@ -206,8 +206,10 @@ func withKind(object client.Object, f facts) client.Object {
 	if object.GetObjectKind().GroupVersionKind() == f.gvk {
 		return object
 	}
-	// DeepCopyObject of a client.Object is one by construction.
-	named := object.DeepCopyObject().(client.Object)
+	named, ok := object.DeepCopyObject().(client.Object)
+	if !ok {
+		return object // cannot be: the copy of a client.Object is one
+	}
 	named.GetObjectKind().SetGroupVersionKind(f.gvk)
 	return named
 }

@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -106,8 +107,11 @@ func listLive[T client.Object](ctx context.Context, reader client.Reader, f fact
 }
 
 func newList(f facts) client.ObjectList {
-	// DeepCopyObject of a client.ObjectList is one by construction.
-	return f.list.DeepCopyObject().(client.ObjectList)
+	list, ok := f.list.DeepCopyObject().(client.ObjectList)
+	if !ok {
+		return &metav1.PartialObjectMetadataList{} // cannot be: the copy of a client.ObjectList is one
+	}
+	return list
 }
 
 func items[T client.Object](page client.ObjectList) ([]T, error) {
