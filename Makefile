@@ -35,6 +35,11 @@ demo: ## play the scenario on a real control plane; KEEP=1 leaves it running
 test: controlplane ## run all tests, those on a real control plane included
 	go test -json -timeout 45m $(PKG) | go run ./hack/testsum
 
+.PHONY: e2e
+e2e: ## run requests through a real gateway, real companions and mTLS; needs root on Linux
+	go vet -tags e2e ./test/datapath/
+	go test -tags e2e -json -count=1 -timeout 45m ./test/datapath/ | go run ./hack/testsum
+
 .PHONY: race
 race: ## run the tests outside of test/ under the race detector; needs a C compiler
 	@command -v "$$(go env CC)" >/dev/null || { echo "make race: the race detector needs a C compiler, and $$(go env CC) is not installed. On Debian: apt-get install gcc libc6-dev" >&2; exit 1; }

@@ -69,10 +69,14 @@ func (w *podWorker) fillStatus(status *corev1.PodStatus) {
 	status.PodIP, status.PodIPs = address, []corev1.PodIP{{IP: address}}
 	status.HostIP, status.HostIPs = node, []corev1.HostIP{{IP: node}}
 	status.StartTime = &w.started
-	setCondition(status, corev1.PodReadyToStartContainers, true)
-	setCondition(status, corev1.PodInitialized, true)
-	setCondition(status, corev1.ContainersReady, ready)
-	setCondition(status, corev1.PodReady, ready)
+	isReady := corev1.ConditionFalse
+	if ready {
+		isReady = corev1.ConditionTrue
+	}
+	setCondition(status, corev1.PodReadyToStartContainers, corev1.ConditionTrue)
+	setCondition(status, corev1.PodInitialized, corev1.ConditionTrue)
+	setCondition(status, corev1.ContainersReady, isReady)
+	setCondition(status, corev1.PodReady, isReady)
 }
 
 func (c *container) status(s containerState) corev1.ContainerStatus {
@@ -95,11 +99,7 @@ func (c *container) status(s containerState) corev1.ContainerStatus {
 }
 
 // setCondition leaves the conditions of others alone.
-func setCondition(status *corev1.PodStatus, kind corev1.PodConditionType, holds bool) {
-	value := corev1.ConditionFalse
-	if holds {
-		value = corev1.ConditionTrue
-	}
+func setCondition(status *corev1.PodStatus, kind corev1.PodConditionType, value corev1.ConditionStatus) {
 	for i := range status.Conditions {
 		if c := &status.Conditions[i]; c.Type == kind {
 			if c.Status != value {

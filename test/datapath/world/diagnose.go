@@ -26,7 +26,7 @@ func (w *World) Diagnose(to io.Writer) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(to, format+"\n", args...) }
-	if w.ControlPlane == nil || w.Client == nil {
+	if w.ControlPlane == nil || w.Client == nil || w.Kubelet == nil {
 		return
 	}
 	for _, args := range [][]string{

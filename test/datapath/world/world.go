@@ -52,6 +52,7 @@ func Start(ctx context.Context, log io.Writer) (*World, error) {
 	defer cancel()
 	w := &World{log: log}
 	if err := w.start(ctx); err != nil {
+		w.Diagnose(log)
 		return nil, errors.Join(fmt.Errorf("start the world: %w", err), w.Stop())
 	}
 	return w, nil
@@ -85,10 +86,11 @@ func (w *World) start(ctx context.Context) error {
 	if w.Client, err = client.New(w.AdminConfig(), client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
-	if err := w.startProxy(); err != nil {
+	// kube-proxy looks for its Node at start.
+	if err := w.startKubelet(); err != nil {
 		return err
 	}
-	if err := w.startKubelet(); err != nil {
+	if err := w.startProxy(); err != nil {
 		return err
 	}
 	return w.startSurroundings(ctx)
@@ -110,7 +112,6 @@ func (w *World) startProxy() error {
 		"--proxy-mode=nftables",
 		"--hostname-override="+nodeName,
 		"--cluster-cidr="+podRange,
-		"--nftables-min-sync-period=100ms",
 		"--conntrack-max-per-core=0",
 		"--conntrack-tcp-timeout-established=0s",
 		"--conntrack-tcp-timeout-close-wait=0s",
