@@ -6,11 +6,13 @@ package datapath
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,12 +28,93 @@ const (
 // request is one to the gateway, sent byte by byte as it is written here: a
 // client library would clean its path.
 type request struct {
-	method  string
+	method  string // empty: GET
+	host    string // empty: one that only the example's route takes
 	path    string
 	headers [][2]string
+	body    string // with a Content-Length if there is any
+	chunks  []string
 }
 
-// answer is a response; what the app says that it received is taken apart.
+func (r request) text() string {
+	var text strings.Builder
+	text.WriteString(cmp.Or(r.method, http.MethodGet) + " " + r.path + " HTTP/1.1\r\n")
+	text.WriteString("Host: " + cmp.Or(r.host, "whoami.example.com") + "\r\n")
+	upgrades := false
+	for _, header := range r.headers {
+		text.WriteString(header[0] + ": " + header[1] + "\r\n")
+		upgrades = upgrades || header[0] == "Connection"
+	}
+	if !upgrades {
+		text.WriteString("Connection: close\r\n")
+	}
+	switch {
+	case len(r.chunks) > 0:
+		text.WriteString("Transfer-Encoding: chunked\r\n\r\n")
+		for _, chunk := range r.chunks {
+			text.WriteString(strconv.FormatInt(int64(len(chunk)), 16) + "\r\n" + chunk + "\r\n")
+		}
+		text.WriteString("0\r\n\r\n")
+	case r.body != "":
+		text.WriteString("Content-Length: " + strconv.Itoa(len(r.body)) + "\r\n\r\n" + r.body)
+	default:
+		text.WriteString("\r\n")
+	}
+	return text.String()
+}
+
+// response is what came back, read to its end.
+type response struct {
+	status int
+	header http.Header
+	body   string
+	// early is how long the head took, total the whole.
+	early, total time.Duration
+}
+
+// gateway is the address at which the gateway takes requests.
+func gateway(ctx context.Context) (string, error) {
+	address, err := shared.ServiceAddress(ctx, client.ObjectKey{Namespace: "gateway-system", Name: "traefik"})
+	return net.JoinHostPort(address, "80"), err
+}
+
+// send sends a request to address and reads the final response.
+func send(ctx context.Context, address string, r request) (response, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	began := time.Now()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return response{}, err
+	}
+	defer func() { _ = conn.Close() }()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return response{}, err
+	}
+	// A server may answer and hang up before it has read everything: what it
+	// answered counts.
+	go func() { _, _ = io.WriteString(conn, r.text()) }()
+	reader, method := bufio.NewReader(conn), cmp.Or(r.method, http.MethodGet)
+	for {
+		got, err := http.ReadResponse(reader, &http.Request{Method: method})
+		if err != nil {
+			return response{}, err
+		}
+		if got.StatusCode == http.StatusContinue {
+			continue
+		}
+		early := time.Since(began)
+		if got.StatusCode == http.StatusSwitchingProtocols {
+			return response{status: got.StatusCode, header: got.Header, early: early, total: early}, nil
+		}
+		body, err := io.ReadAll(got.Body)
+		_ = got.Body.Close() // read to its end
+		return response{status: got.StatusCode, header: got.Header, body: string(body), early: early, total: time.Since(began)}, err
+	}
+}
+
+// answer is a response of whoami; what the app says that it received is taken apart.
 type answer struct {
 	status   int
 	body     string
@@ -44,46 +127,19 @@ func (a answer) String() string { return fmt.Sprintf("status %d:\n%s", a.status,
 
 // ask sends a request to the gateway.
 func ask(ctx context.Context, r request) (answer, error) {
-	address, err := shared.ServiceAddress(ctx, client.ObjectKey{Namespace: "gateway-system", Name: "traefik"})
+	address, err := gateway(ctx)
 	if err != nil {
 		return answer{}, err
 	}
-	return askAt(ctx, net.JoinHostPort(address, "80"), r)
+	return askAt(ctx, address, r)
 }
 
 func askAt(ctx context.Context, address string, r request) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	got, err := send(ctx, address, r)
 	if err != nil {
 		return answer{}, err
 	}
-	defer func() { _ = conn.Close() }()
-	deadline, _ := ctx.Deadline()
-	if err := conn.SetDeadline(deadline); err != nil {
-		return answer{}, err
-	}
-	method := r.method
-	if method == "" {
-		method = http.MethodGet
-	}
-	text := method + " " + r.path + " HTTP/1.1\r\nHost: whoami.example.com\r\nConnection: close\r\n"
-	for _, header := range r.headers {
-		text += header[0] + ": " + header[1] + "\r\n"
-	}
-	if _, err := io.WriteString(conn, text+"\r\n"); err != nil {
-		return answer{}, err
-	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
-	if err != nil {
-		return answer{}, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return answer{}, err
-	}
-	return read(response.StatusCode, string(body)), nil
+	return read(got.status, got.body), nil
 }
 
 func read(status int, body string) answer {

@@ -24,6 +24,7 @@ const (
 	KubeProxy = "kube-proxy"
 	Daprise   = "daprise-webhook"
 	Whoami    = "whoami"
+	Echo      = "echo"
 )
 
 const daprModule = "hack/datapath/dapr"
@@ -73,11 +74,19 @@ func Programs(ctx context.Context, root string, log io.Writer, names ...string) 
 	return parts.BuildExtra(ctx, root, extras, log)
 }
 
-// Own builds the project's own programs, daprise-webhook and the example's
-// whoami, into dir: statically, since they run in a root of their own.
+func ownPackages() map[string]string {
+	return map[string]string{
+		Daprise: "./cmd/daprise-webhook",
+		Whoami:  "./examples/whoami/whoami",
+		Echo:    "./test/datapath/echo",
+	}
+}
+
+// Own builds the project's own programs into dir, daprise-webhook and the apps
+// of the tests: statically, since they run in a root of their own.
 func Own(ctx context.Context, root, dir string) (map[string]string, error) {
 	paths := map[string]string{}
-	for name, pkg := range map[string]string{Daprise: "./cmd/daprise-webhook", Whoami: "./examples/whoami/whoami"} {
+	for name, pkg := range ownPackages() {
 		path := filepath.Join(dir, name)
 		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, pkg)
 		cmd.Dir = root

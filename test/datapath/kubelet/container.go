@@ -107,7 +107,7 @@ func (c *container) runOnce(ctx context.Context, p *process) {
 	<-p.done
 	stopProbing()
 	probes.Wait()
-	c.ended(p, startedAt)
+	c.ended(ctx, p, startedAt)
 }
 
 // end is what a kubelet does with a container of a Pod that was deleted: the
@@ -128,14 +128,14 @@ func (c *container) end(ctx context.Context, p *process) {
 	p.stop(ctx, time.Until(deadline), c.worker.killed)
 }
 
-func (c *container) ended(p *process, startedAt metav1.Time) {
+func (c *container) ended(ctx context.Context, p *process, startedAt metav1.Time) {
 	terminated := &corev1.ContainerStateTerminated{
 		ExitCode: int32(p.exitCode()), Reason: "Completed", StartedAt: startedAt, FinishedAt: metav1.Now(),
 	}
 	if terminated.ExitCode != 0 {
 		terminated.Reason = "Error"
 	}
-	if !c.worker.isOver(context.Background()) {
+	if !c.worker.isOver(ctx) {
 		c.worker.k.tell("pod %s, container %s ended with %d; the end of its log:\n%s",
 			c.worker.name(), c.spec.Name, terminated.ExitCode, tail(p.log, 12))
 	}

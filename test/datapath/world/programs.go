@@ -71,6 +71,7 @@ func images(programs map[string]string) map[string]kubelet.Image {
 		"coredns/coredns":                 nonroot(build.CoreDNS, "/coredns", "/coredns"),
 		"traefik":                         nonroot(build.Traefik, "/traefik", "/traefik"),
 		"traefik/whoami":                  nonroot(build.Whoami, "/whoami", "/whoami"),
+		"daprise/echo":                    nonroot(build.Echo, "/echo", "/echo"),
 		"ghcr.io/daprise/daprise-webhook": nonroot(build.Daprise, "/daprise-webhook", "/daprise-webhook"),
 	}
 }
@@ -81,7 +82,7 @@ func findPrograms(ctx context.Context, root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, own := range []string{build.Daprise, build.Whoami} {
+	for _, own := range []string{build.Daprise, build.Whoami, build.Echo} {
 		programs[own] = filepath.Join(os.Getenv(ownEnv), own)
 	}
 	return programs, nil
