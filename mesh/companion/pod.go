@@ -43,8 +43,25 @@ func ownVariables() []string {
 // at start, so a change has to roll the pods. (Trust anchors and daprise's config file are in the template themselves.)
 const AnnotationConfiguration = mesh.Prefix + "configuration"
 
-// preStopSeconds is how long a pod that is being deleted keeps serving while gateways and callers learn that it leaves.
-const preStopSeconds = 5
+// What a pod that is being deleted waits for, still serving.
+const (
+	// noticeSeconds is how long gateways take to learn from EndpointSlices that it leaves.
+	noticeSeconds = 5
+	// dnsSeconds is how long an answer of the cluster's DNS may name it: the TTL, in CoreDNS's usual configuration.
+	dnsSeconds = 30
+	// callerSeconds is how long a calling daprd keeps an answer (dapr pkg/messaging/direct_messaging.go, resolverCacheTTL). It
+	// chooses the address once for each request: its retries go to the same pod and lose the request where that is gone.
+	callerSeconds = 20
+)
+
+// preStopSeconds is how long a pod that is being deleted keeps serving until nobody sends it anything more. Ingress companions are
+// found by EndpointSlices alone; companions of apps are found by DNS.
+func (i instance) preStopSeconds() int64 {
+	if i.app == nil {
+		return noticeSeconds
+	}
+	return noticeSeconds + dnsSeconds + callerSeconds
+}
 
 // podTemplate never carries dapr.io/enabled: on a template, that annotation makes Dapr's operator take over the Service `<app-id>-dapr`
 // (dapr pkg/operator/handlers/dapr_handler.go).
@@ -54,7 +71,7 @@ func (i instance) podTemplate() corev1.PodTemplateSpec {
 	spec.AutomountServiceAccountToken = new(false)
 	spec.EnableServiceLinks = new(false)
 	spec.RestartPolicy = corev1.RestartPolicyAlways
-	spec.TerminationGracePeriodSeconds = new(preStopSeconds + i.settings.shutdownSeconds())
+	spec.TerminationGracePeriodSeconds = new(i.preStopSeconds() + i.settings.shutdownSeconds())
 	spec.SecurityContext = &corev1.PodSecurityContext{
 		RunAsNonRoot:   new(true),
 		RunAsUser:      new(int64(nonRootUser)),
@@ -94,7 +111,7 @@ func (i instance) container() corev1.Container {
 			HTTPGet: &corev1.HTTPGetAction{Path: readinessPath, Port: intstr.FromInt32(mesh.PortPublic), Scheme: corev1.URISchemeHTTP},
 		}),
 		// The sleep action needs no program in the image; the API server knows it, enabled, since Kubernetes 1.30 (KEP-3960).
-		Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: preStopSeconds}}},
+		Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: i.preStopSeconds()}}},
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: new(false),
 			RunAsNonRoot:             new(true),
