@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 const (
@@ -60,16 +59,7 @@ func enrol(ctx context.Context) error {
 	return shared.Eventually(ctx, "the gateway follows the rewritten route", answersThroughCompanions)
 }
 
-func routeIsRewritten(ctx context.Context) error {
-	var route gatewayv1.HTTPRoute
-	if err := shared.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "whoami-route"}, &route); err != nil {
-		return err
-	}
-	if to := string(route.Spec.Rules[0].BackendRefs[0].Name); to != ingressName {
-		return fmt.Errorf("HTTPRoute whoami-route leads to %s", to)
-	}
-	return nil
-}
+func routeIsRewritten(ctx context.Context) error { return routeLeadsTo(ctx, ingressName) }
 
 func answersDirectly(ctx context.Context) error {
 	answer, err := ask(ctx, request{path: "/"})
