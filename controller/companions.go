@@ -63,7 +63,7 @@ func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.
 	if !c.loader.ready() {
 		return reconcile.Result{RequeueAfter: notReady}, nil
 	}
-	l, err := c.loader.load(ctx, c.loader.door, mesh.Need{Namespaces: []string{ref.Namespace}})
+	l, err := c.loader.namespace(ctx, ref.Namespace)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("load the view: %w", err)
 	}
@@ -76,12 +76,12 @@ func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.
 	if o.exists, err = c.observe(ctx, l.world.View, ref); err != nil {
 		return reconcile.Result{}, err
 	}
-	view, set := l.world.View, l.world.Set
-	if app, ok := view.App(ref); ok {
-		return reconcile.Result{}, c.stay(ctx, o, targetOf(l, ref, app, policy.App(view, set, app)), holderOfApp(app))
+	t, ok, err := c.target(o)
+	if err != nil {
+		return reconcile.Result{}, err
 	}
-	if ingress, ok := view.Ingress(ref); ok {
-		return reconcile.Result{}, c.stay(ctx, o, targetOf(l, ref, ingress, policy.Ingress(view, set, ingress)), holderOf(ingress.Owner.Object))
+	if ok {
+		return reconcile.Result{}, c.stay(ctx, o, t)
 	}
 	if len(o.claims) > 0 {
 		c.metrics.observe(ref, []metav1.Condition{refusedCondition(nil)}, nil)
@@ -90,34 +90,44 @@ func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.
 	return c.leave(ctx, o)
 }
 
-// targetOf is a companion as it should be.
-func targetOf(l loaded, ref mesh.AppRef, enrolled any, findings []mesh.Finding) target {
-	view := l.world.View
-	t := target{
-		ref: ref, mode: view.Mode(ref.Namespace), findings: findings, trusted: l.trustAnchors != "", dapr: l.dapr,
-		objects: objectsOf(rendered(enrolled, l.inputFor(view, ref))),
-	}
+// target is the companion as it should be, and false if no enrolment asks for one.
+func (c *companions) target(o occasion) (target, bool, error) {
+	view, set := o.world.View, o.world.Set
+	in := o.inputFor(view, o.ref)
+	t := target{ref: o.ref, mode: view.Mode(o.ref.Namespace), trusted: o.trustAnchors != "", dapr: o.dapr}
+	app, isApp := view.App(o.ref)
+	ingress, isIngress := view.Ingress(o.ref)
+	generate := view.PoliciesOf(o.ref.Namespace) == mesh.PoliciesGenerate
 	var covering []*ciliumv2.CiliumNetworkPolicy
-	switch e := enrolled.(type) {
-	case mesh.App:
-		t.state = e.Companion
-		if view.PoliciesOf(ref.Namespace) == mesh.PoliciesGenerate {
-			covering = policy.CoveringApp(prospective(view, l.joining), e)
+	switch {
+	case isApp:
+		app.Companion = mesh.CompanionState{}
+		t.enrolled, t.holder, t.findings = app, holderOfApp(app), policy.App(view, set, app)
+		if generate {
+			covering = policy.CoveringApp(prospective(view, o.joining), app)
 		}
-	case mesh.Ingress:
-		t.state = e.Companion
-		if view.PoliciesOf(ref.Namespace) == mesh.PoliciesGenerate {
-			covering = policy.CoveringIngress(view, e)
+	case isIngress:
+		ingress.Companion = mesh.CompanionState{}
+		t.enrolled, t.holder, t.findings = ingress, holderOf(ingress.Owner.Object), policy.Ingress(view, set, ingress)
+		if generate {
+			covering = policy.CoveringIngress(view, ingress)
 		}
+	default:
+		return t, false, nil
 	}
 	for _, p := range covering {
 		t.policies = append(t.policies, p)
 	}
-	return t
+	t.objects = objectsOf(rendered(t.enrolled, in))
+	var err error
+	if t.state, err = c.loader.states.of(o.ref, t.enrolled, in, workloads(o.exists.ours)); err != nil {
+		return t, true, fmt.Errorf("state of the companion of %s: %w", o.ref, err)
+	}
+	return t, true, nil
 }
 
 // stay applies an enrolled companion and reports on it.
-func (c *companions) stay(ctx context.Context, o occasion, t target, h holder) error {
+func (c *companions) stay(ctx context.Context, o occasion, t target) error {
 	p := planStay(t, o.exists)
 	foreign, err := c.writer.apply(ctx, p.waves, o.exists)
 	if len(foreign) > 0 {
@@ -128,13 +138,13 @@ func (c *companions) stay(ctx context.Context, o occasion, t target, h holder) e
 		err = c.writer.remove(ctx, p.remove)
 	}
 	conditions := []metav1.Condition{companionCondition(t, o.exists, p), coveredCondition(t.findings)}
-	if app, ok := o.world.View.App(t.ref); ok {
+	if app, ok := t.enrolled.(mesh.App); ok {
 		conditions = append(conditions, meshedCondition(o.world.View, o.joining, app))
 	}
-	reported, reportErr := c.reports.set(ctx, t.ref, h, conditions)
+	reported, reportErr := c.reports.set(ctx, t.ref, t.holder, conditions)
 	c.metrics.observe(t.ref, reported, t.findings)
-	c.readmitIfNew(o.world.View, t)
-	return errors.Join(err, reportErr, c.refuse(ctx, o, h))
+	c.readmitIfNew(t)
+	return errors.Join(err, reportErr, c.refuse(ctx, o, t.holder))
 }
 
 // refuse reports on the objects that claim an app ID, are denied, and are not the one that has it. What runs is left as it is.
@@ -181,9 +191,12 @@ func (c *companions) observe(ctx context.Context, view *mesh.View, ref mesh.AppR
 	var o observed
 	s := scope{namespace: ref.Namespace, index: byInstance(), key: ref.ID}
 	for _, k := range append(ownedKinds(), kindCiliumPolicy) {
-		objects, _, err := list[client.Object](ctx, c.loader.door, k, s)
+		objects, served, err := list[client.Object](ctx, c.loader.door, k, s)
 		if err != nil {
 			return o, err
+		}
+		if !served {
+			o.unserved = append(o.unserved, c.loader.door.kinds[k].gvk.GroupKind())
 		}
 		for _, object := range objects {
 			if isOurs(object, ref.ID) {
@@ -246,16 +259,15 @@ func claimsOf(objects mesh.Objects, ref mesh.AppRef) []client.Object {
 }
 
 // readmitIfNew has an enrolment's routes looked at again if what they depend on is new.
-func (c *companions) readmitIfNew(view *mesh.View, t target) {
-	now := told{state: t.state, covered: coveredCondition(t.findings).Status == metav1.ConditionTrue}
-	if app, ok := view.App(t.ref); ok {
-		now.enrolled, now.references = app, []string{serviceReference(mesh.Name{Namespace: app.Namespace, Name: app.Service}), appReference(t.ref)}
-	}
-	if ingress, ok := view.Ingress(t.ref); ok {
-		now.enrolled = ingress
+func (c *companions) readmitIfNew(t target) {
+	now := told{enrolled: t.enrolled, state: t.state, covered: coveredCondition(t.findings).Status == metav1.ConditionTrue}
+	switch e := t.enrolled.(type) {
+	case mesh.App:
+		now.references = []string{serviceReference(mesh.Name{Namespace: e.Namespace, Name: e.Service}), appReference(t.ref)}
+	case mesh.Ingress:
 		now.references = []string{
-			gatewayReference(mesh.Name{Namespace: ingress.Namespace, Name: ingress.Gateway}),
-			serviceReference(mesh.Name{Namespace: ingress.Namespace, Name: mesh.CompanionName(ingress.ID)}),
+			gatewayReference(mesh.Name{Namespace: e.Namespace, Name: e.Gateway}),
+			serviceReference(mesh.Name{Namespace: e.Namespace, Name: mesh.CompanionName(e.ID)}),
 		}
 	}
 	c.mu.Lock()

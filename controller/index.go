@@ -4,6 +4,7 @@ package controller
 
 import (
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -15,7 +16,7 @@ import (
 type route struct {
 	object mesh.Object
 	need   mesh.Need
-	// apps are those that the route's rules ask a companion for.
+	// apps are those that the route's rules ask what may be an ingress companion for.
 	apps []mesh.AppRef
 	// optedOut says that the route's owner keeps it out of the mesh.
 	optedOut bool
@@ -33,17 +34,28 @@ func routeOf(object client.Object) route {
 	case *gatewayv1.HTTPRoute:
 		r.object.Kind, r.need = mesh.KindHTTPRoute, mesh.NeedOfHTTPRoute(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.RouteTargets(stored, ingresses) }
-		for _, rule := range stored.Spec.Rules {
-			if invocation, ok := mesh.RuleInvocation(rule.Filters); ok {
-				r.apps = append(r.apps, invocation.App)
-			}
-		}
 	case *gatewayv1.GRPCRoute:
 		r.object.Kind, r.need = mesh.KindGRPCRoute, mesh.NeedOfGRPCRoute(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.GRPCRouteTargets(stored, ingresses) }
-		// A GRPCRoute names its app in a header, which its need already reads; the namespaces are enough to find it.
+	default:
+		return r
+	}
+	for _, target := range r.targets(possibleIngresses(r.need.Services)) {
+		r.apps = append(r.apps, target.App)
 	}
 	return r
+}
+
+// possibleIngresses are the ingress companions that Services may belong to, by their names: an index knows no more.
+func possibleIngresses(services []mesh.Name) []mesh.Ingress {
+	var ingresses []mesh.Ingress
+	for _, name := range services {
+		id := strings.TrimSuffix(name.Name, mesh.CompanionName(""))
+		if id != "" && mesh.CompanionName(id) == name.Name {
+			ingresses = append(ingresses, mesh.Ingress{AppRef: mesh.AppRef{Namespace: name.Namespace, ID: id}})
+		}
+	}
+	return ingresses
 }
 
 // references are what the route concerns: "Service/default/whoami", "Gateway/default/g", "app/default/whoami". Sorted.

@@ -32,6 +32,7 @@ type Loader struct {
 	flights    *flights
 	limit      flowcontrol.RateLimiter
 	candidates *candidates
+	recent     *recent
 	// synced is nil for a loader without caches.
 	synced func() error
 }
@@ -51,6 +52,7 @@ func newLoader(config mesh.Config, d door) *Loader {
 		flights:    newFlights(),
 		limit:      flowcontrol.NewTokenBucketRateLimiter(liveLoadsPerSecond, liveLoadsAtOnce),
 		candidates: newCandidates(),
+		recent:     newRecent(),
 	}
 }
 

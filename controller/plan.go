@@ -18,6 +18,10 @@ import (
 // target is a companion as it should be.
 type target struct {
 	ref mesh.AppRef
+	// enrolled is the mesh.App or mesh.Ingress, without its state.
+	enrolled any
+	// holder carries the conditions.
+	holder holder
 	// objects are rendered, the workload among them.
 	objects []client.Object
 	// policies are generated, or nil where the namespace's policies are the user's.
@@ -36,6 +40,8 @@ type observed struct {
 	ours []client.Object
 	// foreign are objects of a name that the companion needs and that are not ours.
 	foreign []mesh.Object
+	// unserved are kinds that the API server does not serve: nothing of them is applied.
+	unserved []schema.GroupKind
 	// routed says that a stored route sends traffic through the companion.
 	routed bool
 	// pods says that a companion's pod exists. It is only known where nothing but policies is left.
@@ -72,9 +78,6 @@ func identityOf(object client.Object) identity {
 func planStay(t target, o observed) plan {
 	var p plan
 	policies, support, workload := outdated(t.policies, o), outdated(withoutWorkloads(t.objects), o), outdated(workloads(t.objects), o)
-	if !t.dapr {
-		support = slices.DeleteFunc(support, func(object client.Object) bool { return identityOf(object).Group == daprConfiguration().Group })
-	}
 	replaced := immutable(support, o)
 	p.remove = append(p.remove, replaced...)
 	support = slices.DeleteFunc(support, func(object client.Object) bool {
@@ -152,10 +155,13 @@ func planLeave(o observed) plan {
 	return p
 }
 
-// outdated are the wanted objects that are not stored as wanted, without those whose name is taken.
+// outdated are the wanted objects that are not stored as wanted, without those whose name is taken and those of a kind that is not served.
 func outdated(wanted []client.Object, o observed) []client.Object {
 	var stale []client.Object
 	for _, object := range wanted {
+		if slices.Contains(o.unserved, identityOf(object).GroupKind) {
+			continue
+		}
 		if slices.ContainsFunc(o.foreign, func(f mesh.Object) bool { return isObject(object, f) }) {
 			continue
 		}

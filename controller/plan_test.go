@@ -8,6 +8,7 @@ import (
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -148,7 +149,8 @@ func TestPlanStay(t *testing.T) {
 		{name: "held without a trust bundle", target: wanting(func(t *target) { t.trusted = false }),
 			want: outline{waves: [][]string{support()}, held: reasonDaprMissing}},
 		{name: "held without Dapr, whose kind is not applied", target: wanting(func(t *target) { t.dapr = false }),
-			want: outline{waves: [][]string{except(support(), 1)}, held: reasonDaprMissing}},
+			exists: observed{unserved: []schema.GroupKind{daprConfiguration().GroupKind()}},
+			want:   outline{waves: [][]string{except(support(), 1)}, held: reasonDaprMissing}},
 		{name: "held where a name is taken",
 			target: wanting(), exists: observed{foreign: []mesh.Object{{APIVersion: "v1", Kind: "Service", Namespace: "default", Name: "whoami-dapr"}}},
 			want: outline{waves: [][]string{except(support(), 2)}, held: reasonConflict}},

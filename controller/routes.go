@@ -76,7 +76,7 @@ func (r *routes) Reconcile(ctx context.Context, key routeKey) (reconcile.Result,
 		return reconcile.Result{}, fmt.Errorf("%s %s: %w", key.kind, key.NamespacedName, errNotReadmitted)
 	}
 	if decision.patch == nil {
-		r.tellRefusal(key, cached, nil)
+		r.tellRefusal(key, cached, decision.unfit)
 		return reconcile.Result{}, nil
 	}
 	return reconcile.Result{}, r.touch(ctx, attempt{key, cached, world.View}, decision.patch)

@@ -126,7 +126,8 @@ func newWatchedLoader(mgr manager.Manager, options Options) (*Loader, *watcher, 
 	}
 	watch := &watcher{
 		discovery: client, main: mgr.GetCache(), owned: owned, log: mgr.GetLogger().WithName("watch"),
-		kinds: kindsWatched(), indexes: indexes(), started: map[kind]cache.Informer{},
+		kinds: kindsWatched(), indexes: indexes(), now: time.Now,
+		started: map[kind]cache.Informer{}, heard: map[kind]sign{},
 	}
 	loader := newLoader(options.Config, door{caches: watch, live: mgr.GetAPIReader(), kinds: watch.kinds})
 	for _, runnable := range []manager.Runnable{everywhere{owned}, watch} {

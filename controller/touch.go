@@ -20,6 +20,8 @@ type readmission struct {
 	patch []byte
 	// refused is why admission would refuse the route, as it is stored, now.
 	refused []mesh.Finding
+	// unfit is why admission would refuse the same rules if they were new: it leaves them as they are, and they stay outside the mesh.
+	unfit []mesh.Finding
 	// joining are admission's warnings about a route that is left direct until its companions are ready.
 	joining []mesh.Finding
 }
@@ -32,7 +34,7 @@ func readmit(stored *unstructured.Unstructured, view *mesh.View) (readmission, e
 	if err != nil {
 		return readmission{}, fmt.Errorf("encode %s: %w", stored.GetKind(), err)
 	}
-	result, err := mutate.Route(mutate.Request{Kind: stored.GetKind(), Object: before, OldObject: before}, view)
+	result, err := decide(stored.GetKind(), before, view)
 	if err != nil {
 		return readmission{}, fmt.Errorf("decide about %s %s/%s: %w", stored.GetKind(), stored.GetNamespace(), stored.GetName(), err)
 	}
@@ -45,8 +47,12 @@ func readmit(stored *unstructured.Unstructured, view *mesh.View) (readmission, e
 			r.joining = append(r.joining, f)
 		}
 	}
-	if len(r.refused) > 0 || len(result.Patch) == 0 {
+	if len(r.refused) > 0 {
 		return r, nil
+	}
+	if len(result.Patch) == 0 {
+		r.unfit, err = unfit(stored, before, view)
+		return r, err
 	}
 	after, err := patched(before, result)
 	if err != nil {
@@ -57,6 +63,26 @@ func readmit(stored *unstructured.Unstructured, view *mesh.View) (readmission, e
 	}
 	r.patch, err = touch(stored, after)
 	return r, err
+}
+
+// unfit is what would be refused of a stored route if it were new.
+func unfit(stored *unstructured.Unstructured, encoded []byte, view *mesh.View) ([]mesh.Finding, error) {
+	result, err := mutate.Route(mutate.Request{Kind: stored.GetKind(), Object: encoded}, view)
+	if err != nil {
+		return nil, fmt.Errorf("decide about %s %s/%s: %w", stored.GetKind(), stored.GetNamespace(), stored.GetName(), err)
+	}
+	var findings []mesh.Finding
+	for _, f := range result.Findings {
+		if f.Severity == mesh.Deny {
+			findings = append(findings, f)
+		}
+	}
+	return findings, nil
+}
+
+// decide asks what admission would make of a stored route that is written again as it is.
+func decide(kind string, stored []byte, view *mesh.View) (mutate.Result, error) {
+	return mutate.Route(mutate.Request{Kind: kind, Object: stored, OldObject: stored}, view)
 }
 
 func patched(before []byte, result mutate.Result) (*unstructured.Unstructured, error) {

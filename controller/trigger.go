@@ -30,6 +30,14 @@ func (t *triggers) hear(c change) {
 	if c.old != nil && c.new == nil {
 		t.loader.forget(c.kind, c.old.GetUID())
 	}
+	if !matters(c) {
+		// Our conditions are in the status of what is enrolled: if somebody else takes them away, they are set again.
+		t.companions.add(refsBy(mesh.LabelAppID, c)...)
+		return
+	}
+	if !slices.Contains(ownedKinds(), c.kind) {
+		t.loader.recent.changed()
+	}
 	if !t.companions.running() {
 		return
 	}
@@ -82,10 +90,10 @@ func (t *triggers) heardRoute(ctx context.Context, c change) {
 }
 
 func (t *triggers) heardNamespace(ctx context.Context, c change) {
-	if c.old != nil && c.new != nil && maps.Equal(c.old.GetLabels(), c.new.GetLabels()) && c.new.GetDeletionTimestamp() == nil {
-		return
-	}
 	ns := one(c).GetName()
+	if c.new == nil {
+		t.loader.recent.forget(ns)
+	}
 	t.companions.add(t.refsIn(ctx, ns)...)
 	if c.new != nil {
 		t.routes.add(t.routesBy(ctx, scope{namespace: ns})...)

@@ -22,6 +22,11 @@ import (
 // a new kind is read live instead of from the cache.
 const pollKinds = 3 * time.Second
 
+// staleAfter is how long a watch on policies may show no sign of life before they are read live. The API server sends a bookmark about
+// every minute, with a new version as long as anything at all is written in the cluster; in one where nothing is, live reads cost
+// nobody anything.
+const staleAfter = 3 * time.Minute
+
 // discoverer tells what the API server serves (client-go's discovery client).
 type discoverer interface {
 	ServerResourcesForGroupVersion(groupVersion string) (*metav1.APIResourceList, error)
@@ -47,10 +52,20 @@ type watcher struct {
 	// listeners hear of every change, in the order of registration; they do not block.
 	listeners []func(change)
 
-	mu       sync.RWMutex
-	started  map[kind]cache.Informer
+	now func() time.Time
+
+	mu      sync.RWMutex
+	started map[kind]cache.Informer
+	// heard is the newest version that a watch has told of, and when it was first seen.
+	heard    map[kind]sign
 	polled   bool
 	discover sync.Mutex
+}
+
+// sign of life of a watch.
+type sign struct {
+	version string
+	at      time.Time
 }
 
 // index is a field index of a cache.
@@ -97,10 +112,40 @@ func (w *watcher) poll(ctx context.Context) error {
 			}
 		}
 	}
+	w.listen()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.polled = true
 	return nil
+}
+
+// listen notes the watches' signs of life.
+func (w *watcher) listen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for k, informer := range w.started {
+		versioned, ok := informer.(interface{ LastSyncResourceVersion() string })
+		if !ok {
+			continue
+		}
+		if version := versioned.LastSyncResourceVersion(); version != w.heard[k].version {
+			w.heard[k] = sign{version, w.now()}
+		}
+	}
+}
+
+// stale says that a watch on policies has shown no sign of life for a while. A refusal or an admission may rest on what it missed; other
+// kinds are read live before a refusal anyway.
+func (w *watcher) stale(k kind) bool {
+	switch k {
+	case kindCiliumPolicy, kindClusterwidePolicy, kindNetworkPolicy:
+	default:
+		return false
+	}
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	heard, ok := w.heard[k]
+	return ok && w.now().Sub(heard.at) > staleAfter
 }
 
 // served is which of the watched kinds the API server serves now.
@@ -153,6 +198,7 @@ func (w *watcher) start(ctx context.Context, k kind) error {
 func (w *watcher) stop(ctx context.Context, k kind) error {
 	w.mu.Lock()
 	delete(w.started, k)
+	delete(w.heard, k)
 	w.mu.Unlock()
 	if err := w.cacheOf(k).RemoveInformer(ctx, w.kinds[k].object); err != nil {
 		return fmt.Errorf("end the watch on %s: %w", k, err)
@@ -208,9 +254,9 @@ func (w *watcher) ready(k kind) bool {
 	return ok && informer.HasSynced()
 }
 
-// reader is the cache that holds a kind, if it is complete.
+// reader is the cache that holds a kind, if it is complete and alive.
 func (w *watcher) reader(k kind) (client.Reader, bool) {
-	if !w.ready(k) {
+	if !w.ready(k) || w.stale(k) {
 		return nil, false
 	}
 	return w.cacheOf(k), true
