@@ -201,7 +201,7 @@ func TestDriftIsCorrected(t *testing.T) {
 	if err := shared.Client.Delete(t.Context(), budget); err != nil {
 		t.Fatal(err)
 	}
-	patch := []byte(`{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":7}}}}`)
+	patch := []byte(`{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":77}}}}`)
 	if err := shared.Client.Patch(t.Context(), deployment(ns, "whoami-dapr"), client.RawPatch("application/merge-patch+json", patch)); err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestDriftIsCorrected(t *testing.T) {
 		if err := shared.Client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "whoami-dapr"}, d); err != nil {
 			return err
 		}
-		if s := d.Spec.Template.Spec.TerminationGracePeriodSeconds; s == nil || *s == 7 {
+		if s := d.Spec.Template.Spec.TerminationGracePeriodSeconds; s == nil || *s == 77 {
 			return errors.New("the Deployment was not corrected")
 		}
 		return nil

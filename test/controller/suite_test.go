@@ -38,6 +38,12 @@ const userAgent = "daprise-controllers-under-test"
 // sweep of the controllers under test.
 const sweep = time.Second
 
+// Limits of clients, as cmd/daprise-webhook sets them.
+const (
+	requestsPerSecond = 100
+	requestsAtOnce    = 200
+)
+
 var shared *cluster.Cluster
 
 func TestMain(m *testing.M) {
@@ -73,7 +79,7 @@ func run(m *testing.M) int {
 // startControllers runs a manager with the controllers until ctx is done; then the channel tells how it ended.
 func startControllers(ctx context.Context, api *rest.Config) (<-chan error, error) {
 	config := mesh.DefaultConfig()
-	api.UserAgent, api.QPS, api.Burst = userAgent, 100, 200
+	api.UserAgent, api.QPS, api.Burst = userAgent, requestsPerSecond, requestsAtOnce
 	scheme, err := controller.Scheme()
 	if err != nil {
 		return nil, err
