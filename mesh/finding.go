@@ -82,11 +82,12 @@ func (f Finding) Text() string {
 const MaxWarning = 200
 
 // Warning is the short form for an admission warning: witness, code and the command that prints the mend, at most MaxWarning bytes.
+// A message that names both ends of the witness is the witness already.
 func (f Finding) Warning() string {
 	tail := fmt.Sprintf(" [%s] (daprise explain %s)", f.Code, f.Code)
 	head := f.Message
-	if f.Witness != nil {
-		head = f.Witness.String() + ": " + f.Message
+	if w := f.Witness; w != nil && !(strings.Contains(head, w.From) && strings.Contains(head, w.To)) {
+		head = w.String() + ": " + head
 	}
 	if limit := MaxWarning - len(tail); len(head) > limit {
 		head = strings.ToValidUTF8(head[:limit-3], "") + "..."
