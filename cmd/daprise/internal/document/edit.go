@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package document
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+	syaml "sigs.k8s.io/yaml"
+)
+
+var errNotWritten = errors.New("the changed document does not read as it should")
+
+// With is the document's text with the object changed to another, given as JSON. Only what differs is written anew: comments stay, and
+// so do the bytes of everything else. It does not modify the document.
+func (d *Document) With(object []byte) ([]byte, error) {
+	want, err := valueOf(object)
+	if err != nil {
+		return nil, err
+	}
+	have, err := valueOf(d.JSON)
+	if err != nil {
+		return nil, err
+	}
+	if reflect.DeepEqual(want, have) {
+		return d.Text, nil
+	}
+	root, err := d.node()
+	if err != nil || root == nil {
+		return nil, fmt.Errorf("parse %s: %w", d.place(), err)
+	}
+	if d.isJSON() {
+		return d.writtenJSON(merged(root, want))
+	}
+	// Texts with aliases are written anew: a change in one place must not show in others.
+	if !hasAlias(root) && root.Style&yaml.FlowStyle == 0 {
+		text := d.edited(root, want)
+		if ok, err := d.reads(text, want); ok || err != nil {
+			return text, err
+		}
+	}
+	text, err := d.rewritten(root, want)
+	if err != nil {
+		return nil, err
+	}
+	if ok, err := d.reads(text, want); !ok {
+		return nil, errors.Join(errNotWritten, err)
+	}
+	return text, nil
+}
+
+// valueOf decodes JSON for comparison, numbers digit by digit.
+func valueOf(data []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, fmt.Errorf("decode JSON: %w", err)
+	}
+	return value, nil
+}
+
+// reads says whether a text reads as the value.
+func (d *Document) reads(text []byte, want any) (bool, error) {
+	changed := *d
+	changed.Text = text
+	data, err := syaml.YAMLToJSONStrict(changed.source())
+	if err != nil {
+		return false, nil //nolint:nilerr // a text that does not parse does not read as the value
+	}
+	have, err := valueOf(data)
+	return err == nil && reflect.DeepEqual(have, want), err
+}
+
+// edited changes the text in place.
+func (d *Document) edited(root *yaml.Node, want any) []byte {
+	e := newEditor(d.source())
+	e.mapping(root, e.end(), want)
+	text := e.text()
+	if d.dash >= 0 {
+		text[d.dash] = '-'
+	}
+	return text
+}
+
+// rewritten writes the whole object anew, with its comments.
+func (d *Document) rewritten(root *yaml.Node, want any) ([]byte, error) {
+	e := newEditor(d.source())
+	text, err := e.encoded(merged(root, want), root.Column-1)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if d.dash < 0 && isMarker(d.Text, "---") {
+		out.WriteString("---" + e.newline)
+	}
+	out.WriteString(e.breaks(text))
+	result := out.Bytes()
+	if d.dash >= 0 {
+		result[d.dash] = '-'
+	}
+	return result, nil
+}
+
+// encoded is a node as YAML, indented.
+func (e *editor) encoded(node *yaml.Node, indent int) (string, error) {
+	var b bytes.Buffer
+	style := yaml.WideSequenceStyle
+	if e.compact {
+		style = yaml.CompactSequenceStyle
+	}
+	encoder := yaml.NewEncoderWithOptions(&b, &yaml.EncoderOptions{SeqIndent: style})
+	if err := encoder.Encode(node); err != nil {
+		return "", fmt.Errorf("encode YAML: %w", err)
+	}
+	if err := encoder.Close(); err != nil {
+		return "", fmt.Errorf("encode YAML: %w", err)
+	}
+	if indent == 0 {
+		return b.String(), nil
+	}
+	var out strings.Builder
+	for line := range strings.Lines(b.String()) {
+		if strings.TrimSpace(line) != "" {
+			out.WriteString(strings.Repeat(" ", indent))
+		}
+		out.WriteString(line)
+	}
+	return out.String(), nil
+}
+
+// hasAlias says that a node, or anything in it, is an alias.
+func hasAlias(node *yaml.Node) bool {
+	if node.Kind == yaml.AliasNode {
+		return true
+	}
+	for _, child := range node.Content {
+		if hasAlias(child) {
+			return true
+		}
+	}
+	return false
+}
