@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package routes_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mutate"
+)
+
+// golden is a case of mutate's that is admitted.
+type golden struct {
+	name string
+	kind string
+	in   []byte
+	out  []byte
+	view *mesh.View
+}
+
+func goldens(t *testing.T) []golden {
+	t.Helper()
+	folders, err := filepath.Glob("../../mutate/testdata/route/*")
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no goldens: %v", err)
+	}
+	var all []golden
+	for _, folder := range folders {
+		if _, err := os.Stat(filepath.Join(folder, "out.yaml")); err != nil {
+			continue
+		}
+		g := golden{name: filepath.Base(folder), in: jsonOf(t, filepath.Join(folder, "in.yaml")), out: jsonOf(t, filepath.Join(folder, "out.yaml")), view: &mesh.View{}}
+		data, err := os.ReadFile(filepath.Join(folder, "view.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.UnmarshalStrict(data, g.view); err != nil {
+			t.Fatal(err)
+		}
+		var meta struct{ Kind string }
+		if err := json.Unmarshal(g.in, &meta); err != nil {
+			t.Fatal(err)
+		}
+		g.kind = meta.Kind
+		all = append(all, g)
+	}
+	return all
+}
+
+func jsonOf(t *testing.T, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err = yaml.YAMLToJSONStrict(data); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return data
+}
+
+// TestGoldensMeanTheSame holds the goldens of mutate against the models. A golden that names a companion itself is compared with the
+// user's rule that it is read as.
+func TestGoldensMeanTheSame(t *testing.T) {
+	for _, g := range goldens(t) {
+		if g.kind != mesh.KindHTTPRoute {
+			continue
+		}
+		t.Run(g.name, func(t *testing.T) {
+			original := g.in
+			if strings.Contains(string(g.in), "-dapr") {
+				original = restored(t, g)
+			}
+			route := httpRoute(t, original)
+			checkMeaning(t, route, httpRoute(t, g.out), g.view, requestsFor(route))
+		})
+	}
+}
+
+// restored is what a golden's outcome becomes when the route leaves the mesh, for the enrolment of the golden.
+func restored(t *testing.T, g golden) []byte {
+	t.Helper()
+	out := tree(t, g.out)
+	metadata := out["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	if annotations == nil {
+		annotations = map[string]any{}
+		metadata["annotations"] = annotations
+	}
+	annotations[mesh.AnnotationEnabled] = "false"
+	back, findings := admit(t, mutate.Request{Kind: g.kind, Object: encoded(t, out)}, g.view)
+	if back == nil {
+		t.Fatalf("leaving is refused: %v", findings)
+	}
+	return back
+}

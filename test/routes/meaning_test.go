@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package routes_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/test/model"
+)
+
+// end is where a request ends, with its share in percent of a million, so that shares compare as numbers.
+type end struct {
+	To     string
+	Mirror bool
+	Status int
+	Method string
+	Path   string
+	Query  string
+	Header http.Header
+}
+
+// ends adds up the shares of equal ends.
+func ends(deliveries []end, weights []int32) map[string]int64 {
+	total := int64(0)
+	for i := range deliveries {
+		if !deliveries[i].Mirror {
+			total += int64(weights[i])
+		}
+	}
+	shares := map[string]int64{}
+	for i := range deliveries {
+		data, err := json.Marshal(deliveries[i])
+		if err != nil {
+			panic(err) // strings alone
+		}
+		if deliveries[i].Mirror {
+			shares[string(data)]++
+		} else {
+			shares[string(data)] += int64(weights[i]) * 1_000_000 / total
+		}
+	}
+	return shares
+}
+
+// past is where a request ends without the mesh, and as Dapr would carry it there: without the headers by which Dapr believes
+// clients, with a clean path where the way leads to an app of the mesh. An implementation of the gateway is given, because gateways
+// that get a path wrong are expected to do so with and without the mesh.
+func past(gateway model.Gateway, view *mesh.View, r model.Request) map[string]int64 {
+	var all []end
+	var weights []int32
+	for _, d := range gateway.Deliver(r) {
+		weights = append(weights, d.Weight)
+		if d.Status != 0 {
+			all = append(all, end{Status: d.Status})
+			continue
+		}
+		all = append(all, direct(view, d))
+	}
+	return ends(all, weights)
+}
+
+// through is where a request ends on its way through the companions.
+func through(gateway model.Gateway, view *mesh.View, r model.Request) map[string]int64 {
+	var all []end
+	var weights []int32
+	for _, d := range gateway.Deliver(r) {
+		weights = append(weights, d.Weight)
+		var e end
+		switch ingress, ok := ingressOf(view, d.To); {
+		case d.Status != 0:
+			e = end{Status: d.Status}
+		case ok:
+			e = arrived(view, model.Daprd{Namespace: ingress.Namespace}.HTTP(d.Request))
+			e.Mirror = d.Mirror
+		default:
+			e = direct(view, d)
+		}
+		all = append(all, e)
+	}
+	return ends(all, weights)
+}
+
+// direct is a delivery that goes past the companions, as Dapr would carry it where it leads to an app of the mesh.
+func direct(view *mesh.View, d model.Delivery) end {
+	e := end{
+		To: fmt.Sprintf("%s/%s:%d", d.To.Namespace, d.To.Name, d.To.Port), Mirror: d.Mirror, Method: d.Request.Method,
+		Path: decoded(d.Request.Path), Query: d.Request.Query, Header: withoutDapr(d.Request.Header),
+	}
+	if _, enrolled := view.AppOfService(mesh.Name{Namespace: d.To.Namespace, Name: d.To.Name}); enrolled && !d.Mirror {
+		var carries bool
+		if e.Path, carries = carriedPath(d.Request.Path); !carries {
+			return end{Status: http.StatusInternalServerError}
+		}
+		e.Header.Del("Upgrade")
+	}
+	return e
+}
+
+func arrived(view *mesh.View, a model.Arrival) end {
+	if a.Status != 0 {
+		status := a.Status
+		if status == http.StatusBadRequest {
+			status = http.StatusInternalServerError // both say that the path cannot be carried
+		}
+		return end{Status: status}
+	}
+	e := end{
+		To: "app " + a.To.ID + "." + a.To.Namespace, Method: a.Request.Method, Path: decoded(a.Request.Path),
+		Query: a.Request.Query, Header: a.Request.Header,
+	}
+	if app, ok := view.App(mesh.AppRef{Namespace: a.To.Namespace, ID: a.To.ID}); ok {
+		e.To = fmt.Sprintf("%s/%s:%d", app.Namespace, app.Service, app.Port)
+	}
+	if e.Path == "" {
+		e.Path = "/"
+	}
+	return e
+}
+
+// ingressOf finds the companion behind a Service: its own, or one of those in front of it for one app.
+func ingressOf(view *mesh.View, to model.Service) (mesh.Ingress, bool) {
+	for _, g := range view.Ingresses {
+		if g.Namespace != to.Namespace || to.Port != mesh.PortHTTP {
+			continue
+		}
+		if to.Name == g.ID+"-dapr" || strings.HasPrefix(to.Name, g.ID+"-dapr-to-") {
+			return g, true
+		}
+	}
+	return mesh.Ingress{}, false
+}
+
+// carriedPath is what is left of a path behind Dapr, which decodes and cleans it; false where Dapr answers with an error.
+func carriedPath(encoded string) (string, bool) {
+	plain := decoded(encoded)
+	if !strings.HasPrefix(plain, "/") {
+		return "", false // no request at all
+	}
+	if strings.ContainsAny(plain, "#?") || strings.ContainsFunc(plain, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
+		return "", false
+	}
+	again, err := url.PathUnescape(plain)
+	return path.Clean("/" + again), err == nil
+}
+
+func decoded(encoded string) string {
+	plain, err := url.PathUnescape(encoded)
+	if err != nil {
+		return encoded
+	}
+	return plain
+}
+
+func withoutDapr(header http.Header) http.Header {
+	left := header.Clone()
+	for _, name := range []string{"dapr-app-id", "dapr-api-token", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace"} {
+		left.Del(name)
+	}
+	return left
+}
+
+// checkMeaning wants a rewritten route to do with requests what the original does, on an implementation of the gateway. Where the
+// gateway itself does not do with the original what the specification says, either is right.
+func checkMeaning(t tester, original, rewritten *gatewayv1.HTTPRoute, view *mesh.View, requests []model.Request) {
+	t.Helper()
+	for _, implementation := range implementationsOf(view) {
+		before := model.Gateway{Implementation: implementation, Routes: []*gatewayv1.HTTPRoute{original}}
+		specified := model.Gateway{Implementation: model.Specification, Routes: before.Routes}
+		after := model.Gateway{Implementation: implementation, Routes: []*gatewayv1.HTTPRoute{rewritten}}
+		for _, r := range requests {
+			if healthCheck(rewritten, r) {
+				continue
+			}
+			got := through(after, view, r)
+			want := past(specified, view, r)
+			if cmp.Equal(want, got) || cmp.Equal(past(before, view, r), got) {
+				continue
+			}
+			t.Errorf("%s, %s %s?%s %v (-past the mesh +through it):\n%s\noriginal: %s\nrewritten: %s", implementation, r.Method, r.Path, r.Query,
+				r.Header, cmp.Diff(want, got), encoded(t, original.Spec), encoded(t, rewritten.Spec))
+			return
+		}
+	}
+}
+
+// implementationsOf are the models that a View's gateway.implementation stands for.
+func implementationsOf(view *mesh.View) []model.Implementation {
+	if view.Config.Gateway.Implementation == "traefik" {
+		return []model.Implementation{model.Traefik}
+	}
+	return []model.Implementation{model.Specification, model.Cilium118, model.Cilium119}
+}
+
+// healthCheck says whether a request is one that a companion answers by itself in header form: documented, in docs/routes.md.
+func healthCheck(rewritten *gatewayv1.HTTPRoute, r model.Request) bool {
+	named := slices.ContainsFunc(rewritten.Spec.Rules, func(rule gatewayv1.HTTPRouteRule) bool {
+		invocation, ok := mesh.RuleInvocation(rule.Filters)
+		return ok && invocation.Form == mesh.InvokeHeader
+	})
+	return named && strings.HasPrefix(path.Clean(decoded(r.Path)), "/v1.0/healthz")
+}
