@@ -6,6 +6,8 @@ import (
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -51,9 +53,26 @@ func CacheOptions(config mesh.Config) cache.Options {
 func ownedCacheOptions(base cache.Options) cache.Options {
 	base.ByObject = nil
 	base.DefaultLabelSelector = ownedSelector()
-	base.DefaultTransform = cache.TransformStripManagedFields()
+	base.DefaultTransform = onlyOwnFields
 	base.DefaultUnsafeDisableDeepCopy = ptr.To(true)
 	return base
+}
+
+// onlyOwnFields keeps of managedFields which fields daprise applied: what an object is to lose can be told from nothing else. It
+// modifies its argument, as transforms of a cache do.
+func onlyOwnFields(in any) (any, error) {
+	object, err := meta.Accessor(in)
+	if err != nil {
+		return in, nil //nolint:nilerr // not an object: nothing to drop
+	}
+	entries := object.GetManagedFields()
+	for i := range entries {
+		if entries[i].Manager != mesh.FieldManager || entries[i].Operation != metav1.ManagedFieldsOperationApply {
+			entries[i].FieldsV1 = nil
+		}
+	}
+	object.SetManagedFields(entries)
+	return in, nil
 }
 
 // configMaps watches one ConfigMap in each namespace. A field selector cannot name two, so where both are in one namespace all of it is

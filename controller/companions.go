@@ -3,11 +3,9 @@
 package controller
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -37,17 +35,11 @@ type companions struct {
 	metrics *metrics
 	// readmit has routes looked at again that concern one of the references (route.references).
 	readmit func(references []string)
+	// again has companions looked at again.
+	again func(refs ...mesh.AppRef)
 
 	mu   sync.Mutex
 	told map[mesh.AppRef]told
-}
-
-// told is what routes were last readmitted for.
-type told struct {
-	enrolled   any
-	state      mesh.CompanionState
-	covered    bool
-	references []string
 }
 
 // occasion is one look at one app ID: what was loaded, what exists, and which objects claim the ID.
@@ -143,7 +135,7 @@ func (c *companions) stay(ctx context.Context, o occasion, t target) error {
 	}
 	reported, reportErr := c.reports.set(ctx, t.ref, t.holder, conditions)
 	c.metrics.observe(t.ref, reported, t.findings)
-	c.readmitIfNew(t)
+	c.readmitIfNew(t, peersOf(prospective(o.world.View, o.joining), t.ref))
 	return errors.Join(err, reportErr, c.refuse(ctx, o, t.holder))
 }
 
@@ -256,45 +248,4 @@ func claimsOf(objects mesh.Objects, ref mesh.AppRef) []client.Object {
 		add(g)
 	}
 	return claims
-}
-
-// readmitIfNew has an enrolment's routes looked at again if what they depend on is new.
-func (c *companions) readmitIfNew(t target) {
-	now := told{enrolled: t.enrolled, state: t.state, covered: coveredCondition(t.findings).Status == metav1.ConditionTrue}
-	switch e := t.enrolled.(type) {
-	case mesh.App:
-		now.references = []string{serviceReference(mesh.Name{Namespace: e.Namespace, Name: e.Service}), appReference(t.ref)}
-	case mesh.Ingress:
-		now.references = []string{
-			gatewayReference(mesh.Name{Namespace: e.Namespace, Name: e.Gateway}),
-			serviceReference(mesh.Name{Namespace: e.Namespace, Name: mesh.CompanionName(e.ID)}),
-		}
-	}
-	c.mu.Lock()
-	before, known := c.told[t.ref]
-	c.told[t.ref] = now
-	c.mu.Unlock()
-	if !known || !reflect.DeepEqual(before, now) {
-		c.readmit(sortedUnion(before.references, now.references))
-	}
-}
-
-// readmitGone has the routes of a former enrolment looked at again, once.
-func (c *companions) readmitGone(ref mesh.AppRef) {
-	c.mu.Lock()
-	before, known := c.told[ref]
-	delete(c.told, ref)
-	c.mu.Unlock()
-	// Routes that still go through the companion are found even if this process never saw the enrolment.
-	own := []string{appReference(ref), serviceReference(mesh.Name{Namespace: ref.Namespace, Name: mesh.CompanionName(ref.ID)})}
-	if known {
-		own = append(own, before.references...)
-	}
-	c.readmit(sortedUnion(own, nil))
-}
-
-func sortedUnion(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.SortFunc(all, cmp.Compare)
-	return slices.Compact(all)
 }

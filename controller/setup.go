@@ -72,6 +72,7 @@ func Setup(mgr manager.Manager, options Options) (*Loader, error) {
 		reports: newReports(mgr.GetClient(), loader.door, recorder),
 		metrics: m,
 		readmit: t.readmit,
+		again:   t.companions.add,
 		told:    map[mesh.AppRef]told{},
 	})
 	if err != nil {

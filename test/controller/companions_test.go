@@ -111,6 +111,7 @@ func TestACompanionGoesWithItsService(t *testing.T) {
 }
 
 func TestAForeignObjectIsNeverTouched(t *testing.T) {
+	sweeping(t)
 	ns := namespace(t, map[string]string{mesh.LabelCoverage: "warn"})
 	foreign := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "whoami-dapr"},
@@ -225,6 +226,7 @@ func TestDriftIsCorrected(t *testing.T) {
 }
 
 func TestNothingIsWrittenWhenIdle(t *testing.T) {
+	sweeping(t)
 	ns := namespace(t, map[string]string{mesh.LabelPolicies: "generate"})
 	create(t, enrolled(ns, "one"), enrolled(ns, "two"))
 	hasReason(t, ns, "one", "Companion", "Ready")

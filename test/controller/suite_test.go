@@ -35,8 +35,12 @@ import (
 // userAgent tells the writes of the controllers under test apart in the audit log.
 const userAgent = "daprise-controllers-under-test"
 
-// sweep of the controllers under test.
-const sweep = time.Second
+// sweep of the controllers that a test starts by sweeping. The shared ones never sweep, so that what a test waits for must have been
+// triggered.
+const (
+	sweep = time.Second
+	never = 24 * time.Hour
+)
 
 // Limits of clients, as cmd/daprise-webhook sets them.
 const (
@@ -62,7 +66,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	shared = c
-	stopped, err := startControllers(ctx, c.AdminConfig())
+	stopped, err := startControllers(ctx, c.AdminConfig(), never)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, errors.Join(err, c.Stop()))
 		return 1
@@ -76,8 +80,25 @@ func run(m *testing.M) int {
 	return code
 }
 
+// sweeping runs another manager with the controllers until the test ends: one that sweeps, as in production.
+func sweeping(t *testing.T) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	stopped, err := startControllers(ctx, shared.AdminConfig(), sweep)
+	if err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stop()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // startControllers runs a manager with the controllers until ctx is done; then the channel tells how it ended.
-func startControllers(ctx context.Context, api *rest.Config) (<-chan error, error) {
+func startControllers(ctx context.Context, api *rest.Config, interval time.Duration) (<-chan error, error) {
 	config := mesh.DefaultConfig()
 	api.UserAgent, api.QPS, api.Burst = userAgent, requestsPerSecond, requestsAtOnce
 	scheme, err := controller.Scheme()
@@ -91,7 +112,7 @@ func startControllers(ctx context.Context, api *rest.Config) (<-chan error, erro
 	if err != nil {
 		return nil, err
 	}
-	loader, err := controller.Setup(mgr, controller.Options{Config: config, Sweep: sweep})
+	loader, err := controller.Setup(mgr, controller.Options{Config: config, Sweep: interval})
 	if err != nil {
 		return nil, err
 	}
@@ -180,12 +201,16 @@ func hasReason(t *testing.T, ns, service, kind, reason string) {
 		if err := shared.Client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: service}, s); err != nil {
 			return err
 		}
-		c := meta.FindStatusCondition(s.Status.Conditions, kind)
-		if c == nil || c.Reason != reason {
-			return fmt.Errorf("condition %s of Service %s is %+v, want reason %s", kind, service, c, reason)
-		}
-		return nil
+		return reasonIs(s.Status.Conditions, kind, reason)
 	})
+}
+
+func reasonIs(conditions []metav1.Condition, kind, reason string) error {
+	c := meta.FindStatusCondition(conditions, kind)
+	if c == nil || c.Reason != reason {
+		return fmt.Errorf("condition %s is %+v, want reason %s", kind, c, reason)
+	}
+	return nil
 }
 
 func exists(ctx context.Context, ns, name string, object client.Object) (bool, error) {
