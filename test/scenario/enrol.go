@@ -5,6 +5,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -117,17 +118,9 @@ const conditionColumns = `jsonpath={range .status.conditions[*]}{.type}={.status
 
 // condition checks that an object (kind, name) has a condition, "Type=Status Reason".
 func (p *Player) condition(ctx context.Context, object [2]string, want string) error {
-	kind, name := object[0], object[1]
-	u, err := p.object(ctx, kind, name)
+	conditions, err := p.conditions(ctx, object)
 	if err != nil {
 		return err
-	}
-	if u == nil {
-		return fmt.Errorf("%s %s does not exist", kind, name)
-	}
-	conditions, _, err := unstructured.NestedSlice(u.Object, "status", "conditions")
-	if err != nil {
-		return fmt.Errorf("conditions of %s %s: %w", kind, name, err)
 	}
 	for _, c := range conditions {
 		have, _ := c.(map[string]any)
@@ -135,5 +128,36 @@ func (p *Player) condition(ctx context.Context, object [2]string, want string) e
 			return nil
 		}
 	}
-	return fmt.Errorf("%s %s has no condition %q: %v", kind, name, want, conditions)
+	return fmt.Errorf("%s %s has no condition %q: %v", object[0], object[1], want, conditions)
+}
+
+// noConditions checks that an object (kind, name) has none of daprise's conditions.
+func (p *Player) noConditions(ctx context.Context, object [2]string) error {
+	conditions, err := p.conditions(ctx, object)
+	if err != nil {
+		return err
+	}
+	for _, c := range conditions {
+		have, _ := c.(map[string]any)
+		if kind, _ := have["type"].(string); slices.Contains([]string{"Companion", "Covered", "Meshed"}, kind) {
+			return fmt.Errorf("%s %s still has the condition %v", object[0], object[1], have)
+		}
+	}
+	return nil
+}
+
+func (p *Player) conditions(ctx context.Context, object [2]string) ([]any, error) {
+	kind, name := object[0], object[1]
+	u, err := p.object(ctx, kind, name)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return nil, fmt.Errorf("%s %s does not exist", kind, name)
+	}
+	conditions, _, err := unstructured.NestedSlice(u.Object, "status", "conditions")
+	if err != nil {
+		return nil, fmt.Errorf("conditions of %s %s: %w", kind, name, err)
+	}
+	return conditions, nil
 }

@@ -161,6 +161,13 @@ func leave(ctx context.Context, p *Player) error {
 	if err := p.eventually(ctx, "the companions are gone", p.noCompanions); err != nil {
 		return err
 	}
+	for _, left := range [][2]string{app(), gateway()} {
+		if err := p.eventually(ctx, left[0]+" "+left[1]+" has no condition of daprise", func(ctx context.Context) error {
+			return p.noConditions(ctx, left)
+		}); err != nil {
+			return err
+		}
+	}
 	for _, b := range bystanders() {
 		if err := p.eventually(ctx, b[0]+" "+b[1]+" is as it was", func(ctx context.Context) error {
 			after, err := p.view(ctx, b[0], b[1])
