@@ -6,7 +6,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN make build
+RUN GOFLAGS=-trimpath make build
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /src/bin/daprise-webhook /daprise-webhook

@@ -8,7 +8,8 @@ SHELL := bash
 export CGO_ENABLED := 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-BUILD := go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+# Without -trimpath, so that it shares what the tests compile; the image is built with GOFLAGS=-trimpath.
+BUILD := go build -ldflags "-s -w -X main.version=$(VERSION)"
 LINT := .cache/tools/golangci-lint
 export GOLANGCI_LINT_CACHE := $(CURDIR)/.cache/golangci-lint
 
