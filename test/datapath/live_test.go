@@ -29,12 +29,12 @@ func TestLeavingAndJoiningUnderLoad(t *testing.T) {
 	l := startLoad(t)
 	defer l.end(t)
 
-	annotateService(t, "daprise.dev/enabled-")
+	annotateService(ctx, t, "daprise.dev/enabled-")
 	eventually(ctx, t, "the route is the user's again", func(ctx context.Context) error {
 		return routeLeadsTo(ctx, "whoami")
 	})
 	eventually(ctx, t, "the companion is gone", companionIsGone)
-	annotateService(t, annotate)
+	annotateService(ctx, t, annotate)
 	eventually(ctx, t, "the route is rewritten", routeIsRewritten)
 	eventually(ctx, t, "the gateway follows", answersThroughCompanions)
 	// A moment more: old endpoints and connections have to be let go.
@@ -56,7 +56,7 @@ func TestReplacingCompanionsUnderLoad(t *testing.T) {
 	}
 	eventually(ctx, t, old.Name+" is gone", isGone(old))
 	old = oneReady(ctx, t, "ingress")
-	if _, err := w.Kubectl(ctx, "annotate", "gateway", "default-gateway", "dapr.io/log-level=warn"); err != nil {
+	if err := annotated(ctx, "gateway", "default-gateway", "dapr.io/log-level=warn"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(ctx, t, old.Name+" is gone", isGone(old))
@@ -122,9 +122,9 @@ func scale(ctx context.Context, t *testing.T, replicas int) {
 	}
 }
 
-func annotateService(t *testing.T, annotation string) {
+func annotateService(ctx context.Context, t *testing.T, annotation string) {
 	t.Helper()
-	if _, err := shared.Kubectl(t.Context(), "annotate", "service", "whoami", annotation); err != nil {
+	if err := annotated(ctx, "service", "whoami", annotation); err != nil {
 		t.Fatal(err)
 	}
 }

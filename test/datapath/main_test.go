@@ -68,7 +68,9 @@ func runIsolated(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	_, _ = fmt.Fprintf(os.Stderr, "datapath: the example runs through companions after %.0f s\n", time.Since(began).Seconds())
-	return m.Run(), nil
+	code = m.Run()
+	_, _ = fmt.Fprintf(os.Stderr, "datapath: the gateway cut %d answers to requests with a body, which were sent again\n", cutByGateway.Load())
+	return code, nil
 }
 
 // theWorld is the shared world; without one the test is skipped.

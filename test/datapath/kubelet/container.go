@@ -125,6 +125,7 @@ func (c *container) end(ctx context.Context, p *process) {
 		case <-ctx.Done():
 		}
 	}
+	c.worker.k.tell("pod %s, container %s is asked to stop", c.worker.name(), c.spec.Name)
 	p.stop(ctx, time.Until(deadline), c.worker.killed)
 }
 

@@ -49,9 +49,9 @@ type Options struct {
 	Domain string
 	// Images by name; the tag or digest of a container's image is not looked at.
 	Images map[string]Image
-	// Dir is where root file systems and logs are made.
-	Dir string
-	Log io.Writer
+	// Dir is where root file systems and volumes are made, Logs where the output of containers goes.
+	Dir, Logs string
+	Log       io.Writer
 }
 
 // Kubelet is a running one.
@@ -73,8 +73,10 @@ func Start(ctx context.Context, options Options) (*Kubelet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubelet: %w", err)
 	}
-	if err := os.MkdirAll(options.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("kubelet: %w", err)
+	for _, dir := range []string{options.Dir, options.Logs} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("kubelet: %w", err)
+		}
 	}
 	k := &Kubelet{options: options, client: client, pods: map[types.UID]*podWorker{}, network: newNetwork(options)}
 	if err := k.register(ctx); err != nil {
@@ -98,7 +100,7 @@ func (k *Kubelet) Err() error {
 
 // PodLog is the path of a Pod's output.
 func (k *Kubelet) PodLog(namespace, pod, container string) string {
-	return filepath.Join(k.options.Dir, namespace+"_"+pod+"_"+container+".log")
+	return filepath.Join(k.options.Logs, namespace+"_"+pod+"_"+container+".log")
 }
 
 func (k *Kubelet) fail(err error) {
@@ -111,7 +113,7 @@ func (k *Kubelet) fail(err error) {
 func (k *Kubelet) tell(format string, args ...any) {
 	if k.options.Log != nil {
 		// Progress that cannot be shown is no reason to fail.
-		_, _ = fmt.Fprintf(k.options.Log, "kubelet: "+format+"\n", args...)
+		_, _ = fmt.Fprintf(k.options.Log, time.Now().Format("15:04:05.000")+" kubelet: "+format+"\n", args...)
 	}
 }
 

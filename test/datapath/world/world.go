@@ -5,12 +5,14 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -25,6 +27,9 @@ import (
 
 //go:embed manifests
 var manifests embed.FS
+
+// LogsEnv names a folder in which the logs of all Pods stay after a run.
+const LogsEnv = "DAPRISE_TEST_LOGS"
 
 const (
 	// startLimit is for a loaded machine.
@@ -136,6 +141,7 @@ func (w *World) startKubelet() error {
 		Domain:  clusterDomain,
 		Images:  images(w.programs),
 		Dir:     filepath.Join(w.Dir(), "kubelet"),
+		Logs:    cmp.Or(os.Getenv(LogsEnv), filepath.Join(w.Dir(), "logs")),
 		Log:     w.log,
 	})
 	return err
