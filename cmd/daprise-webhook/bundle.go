@@ -89,7 +89,10 @@ func (b *bundler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile
 	for _, w := range validating.Webhooks {
 		live[w.Name] = w.ClientConfig.CABundle
 	}
-	return reconcile.Result{RequeueAfter: overlap}, b.write(ctx, &validating, live, secret.Data[caKey])
+	if err := b.write(ctx, &validating, live, secret.Data[caKey]); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: overlap}, nil
 }
 
 // write patches clientConfig.caBundle where it is not as it should be, and nothing else. The resourceVersion in the patch makes it fail

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -73,7 +72,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := addChecks(mgr, map[string]healthz.Checker{
+	if err := serveProbes(mgr, s.address(s.healthPort), map[string]healthz.Checker{
 		"admission":   func(*http.Request) error { return srv.check() },
 		"caches":      loader.ReadyCheck,
 		"certificate": func(*http.Request) error { return certificates.check() },
@@ -128,7 +127,7 @@ func newManager(s settings, config mesh.Config, api *rest.Config, logger logr.Lo
 		LeaderElectionNamespace:       s.namespace,
 		LeaderElectionReleaseOnCancel: true,
 		Metrics:                       metricsserver.Options{BindAddress: s.metricsAddress()},
-		HealthProbeBindAddress:        s.address(s.healthPort),
+		HealthProbeBindAddress:        "0", // serveProbes
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the controllers: %w", err)
@@ -170,38 +169,4 @@ func setUpCertificates(mgr ctrl.Manager, s settings, api *rest.Config) (*served,
 		return nil, fmt.Errorf("register metric: %w", err)
 	}
 	return certificates, nil
-}
-
-// addChecks sets up /healthz and /readyz. The latter says which check failed and not why, so the reason is logged, once for each change.
-func addChecks(mgr ctrl.Manager, ready map[string]healthz.Checker, log *slog.Logger) error {
-	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
-		return fmt.Errorf("set up /healthz: %w", err)
-	}
-	for name, check := range ready {
-		if err := mgr.AddReadyzCheck(name, telling(name, check, log)); err != nil {
-			return fmt.Errorf("set up /readyz: %w", err)
-		}
-	}
-	return nil
-}
-
-func telling(name string, check healthz.Checker, log *slog.Logger) healthz.Checker {
-	var mu sync.Mutex
-	last := ""
-	return func(r *http.Request) error {
-		err := check(r)
-		now := ""
-		if err != nil {
-			now = err.Error()
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if now != last && err != nil {
-			log.Warn("not ready", "check", name, "reason", now)
-		} else if now != last {
-			log.Info("ready again", "check", name)
-		}
-		last = now
-		return err
-	}
 }
