@@ -4,7 +4,6 @@ package controller
 
 import (
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -22,6 +21,8 @@ type route struct {
 	optedOut bool
 	// targets tells which of some ingress companions the route sends traffic through.
 	targets func([]mesh.Ingress) []mesh.RouteTarget
+	// splits tells for which apps the route needs a Service of their own in front of an ingress companion.
+	splits func(*mesh.View) []mesh.RouteTarget
 }
 
 // routeOf reads an HTTPRoute or GRPCRoute.
@@ -29,33 +30,21 @@ func routeOf(object client.Object) route {
 	r := route{
 		object:   mesh.Object{APIVersion: gatewayv1.GroupVersion.String(), Namespace: object.GetNamespace(), Name: object.GetName()},
 		optedOut: object.GetAnnotations()[mesh.AnnotationEnabled] == "false",
+		targets:  func([]mesh.Ingress) []mesh.RouteTarget { return nil },
+		splits:   func(*mesh.View) []mesh.RouteTarget { return nil },
 	}
 	switch stored := object.(type) {
 	case *gatewayv1.HTTPRoute:
 		r.object.Kind, r.need = mesh.KindHTTPRoute, mesh.NeedOfHTTPRoute(stored)
+		r.apps = mesh.RouteApps(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.RouteTargets(stored, ingresses) }
+		r.splits = func(view *mesh.View) []mesh.RouteTarget { return mesh.RouteSplits(stored, view) }
 	case *gatewayv1.GRPCRoute:
 		r.object.Kind, r.need = mesh.KindGRPCRoute, mesh.NeedOfGRPCRoute(stored)
+		r.apps = mesh.GRPCRouteApps(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.GRPCRouteTargets(stored, ingresses) }
-	default:
-		return r
-	}
-	for _, target := range r.targets(possibleIngresses(r.need.Services)) {
-		r.apps = append(r.apps, target.App)
 	}
 	return r
-}
-
-// possibleIngresses are the ingress companions that Services may belong to, by their names: an index knows no more.
-func possibleIngresses(services []mesh.Name) []mesh.Ingress {
-	var ingresses []mesh.Ingress
-	for _, name := range services {
-		id := strings.TrimSuffix(name.Name, mesh.CompanionName(""))
-		if id != "" && mesh.CompanionName(id) == name.Name {
-			ingresses = append(ingresses, mesh.Ingress{AppRef: mesh.AppRef{Namespace: name.Namespace, ID: id}})
-		}
-	}
-	return ingresses
 }
 
 // references are what the route concerns: "Service/default/whoami", "Gateway/default/g", "app/default/whoami". Sorted.

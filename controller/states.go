@@ -51,6 +51,7 @@ func (b *build) companions(ctx context.Context) error {
 	b.targets(services)
 	slices.SortFunc(b.view.CompanionServices, func(x, y mesh.Name) int { return cmp.Compare(x.String(), y.String()) })
 	b.result.joining = prospects(b.view, b.stored)
+	b.fronts(services)
 	b.result.callers = callersOf(prospective(b.view, b.result.joining))
 	return b.addStates(workloads)
 }

@@ -89,7 +89,18 @@ type Ingress struct {
 	LocalRedirect bool
 	Invoke        Invoke
 	// GRPC says that a GRPCRoute needs the companion's port 50001.
-	GRPC      bool
+	GRPC bool
+	// GRPCServed says that the companion's Service has that port.
+	GRPCServed bool
+	// Splits are the apps that have a Service of their own in front of the companion (SplitServiceName), because a rule is divided between
+	// them and others. Sorted, each once.
+	Splits    []AppRef
 	Dapr      map[string]string
 	Companion CompanionState
+}
+
+// Fronts says whether a Service is one through which routes invoke an app at the ingress companion: the companion's own, or the one that
+// stands in front of it for that app.
+func (g Ingress) Fronts(service Name, app AppRef) bool {
+	return service.Namespace == g.Namespace && (service.Name == CompanionName(g.ID) || service.Name == SplitServiceName(g.AppRef, app))
 }

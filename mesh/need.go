@@ -41,8 +41,8 @@ func (n Need) Union(other Need) Need {
 	}.tidy()
 }
 
-// NeedOfHTTPRoute is what deciding about an HTTPRoute needs: its namespace, its parents, its backends and mirrors, and, where it is
-// already rewritten, the apps that its rules and its record of originals name. The record is read for namespaces only and trusted for
+// NeedOfHTTPRoute is what deciding about an HTTPRoute needs: its namespace, its parents, its backends, mirrors and external
+// authorization, and, where it is already rewritten, the apps that its rules and its record of originals name. The record is read for namespaces only and trusted for
 // nothing: what it makes us read decides nothing by itself.
 func NeedOfHTTPRoute(route *gatewayv1.HTTPRoute) Need {
 	n := needOfRouteMeta(route, route.Spec.ParentRefs)
@@ -139,6 +139,9 @@ func (n *Need) addHTTPFilters(routeNamespace string, filters []gatewayv1.HTTPRou
 	for _, filter := range filters {
 		if filter.RequestMirror != nil {
 			n.addBackend(routeNamespace, filter.RequestMirror.BackendRef)
+		}
+		if filter.ExternalAuth != nil {
+			n.addBackend(routeNamespace, filter.ExternalAuth.BackendRef)
 		}
 		if filter.URLRewrite != nil {
 			n.addRewrite(filter.URLRewrite)

@@ -74,6 +74,24 @@ func RuleInvocation(filters []gatewayv1.HTTPRouteFilter) (Invocation, bool) {
 	return Invocation{App: app, Form: InvokePrefix, Path: rest}, ok
 }
 
+// BackendInvocation reads the invocation that one backendRef of a rule asks for, from the rule's filters and the backendRef's own. A rule
+// that is divided between several apps names each at its backendRef, in header form, since a rule has one path and one set of headers
+// for all of them. It is false where both name a target, or where the rule's filters take away what the backendRef's give.
+func BackendInvocation(rule, backend []gatewayv1.HTTPRouteFilter) (Invocation, bool) {
+	header, named, ok := headerTarget(backend)
+	if !ok {
+		return Invocation{}, false
+	}
+	if !named {
+		return RuleInvocation(rule)
+	}
+	if _, twice, ok := headerTarget(rule); twice || !ok || removesHeader(rule, HeaderAppID) || strings.HasPrefix(rewrittenPath(rule), InvokePath) {
+		return Invocation{}, false
+	}
+	app, ok := parseAppRef(header)
+	return Invocation{App: app, Form: InvokeHeader}, ok
+}
+
 // headerTarget finds the value that the filters give to dapr-app-id. ok is false where more than one answer is possible.
 func headerTarget(filters []gatewayv1.HTTPRouteFilter) (value string, named, ok bool) {
 	removed := false

@@ -27,7 +27,7 @@ func RouteTargets(route *gatewayv1.HTTPRoute, ingresses []Ingress) []RouteTarget
 			if !ok {
 				continue
 			}
-			if target, ok := targetOf(ingresses, service, rule.Filters); ok {
+			if target, ok := targetOf(ingresses, service, [2][]gatewayv1.HTTPRouteFilter{rule.Filters, rule.BackendRefs[b].Filters}); ok {
 				targets = append(targets, target)
 			}
 		}
@@ -46,7 +46,7 @@ func GRPCRouteTargets(route *gatewayv1.GRPCRoute, ingresses []Ingress) []RouteTa
 			if !ok {
 				continue
 			}
-			if target, ok := targetOf(ingresses, service, httpFilters(rule.Filters)); ok {
+			if target, ok := targetOf(ingresses, service, [2][]gatewayv1.HTTPRouteFilter{httpFilters(rule.Filters), httpFilters(rule.BackendRefs[b].Filters)}); ok {
 				targets = append(targets, target)
 			}
 		}
@@ -54,16 +54,18 @@ func GRPCRouteTargets(route *gatewayv1.GRPCRoute, ingresses []Ingress) []RouteTa
 	return targetsOf(object, targets)
 }
 
-// targetOf is the pair that a rule invokes through a Service, if that is the companion of one of the ingresses.
-func targetOf(ingresses []Ingress, service Name, filters []gatewayv1.HTTPRouteFilter) (RouteTarget, bool) {
-	i := slices.IndexFunc(ingresses, func(g Ingress) bool {
-		return g.Namespace == service.Namespace && CompanionName(g.ID) == service.Name
-	})
+// targetOf is the pair that a rule invokes through a Service, by the filters of the rule and of its backendRef, if the Service is one of
+// the companion of one of the ingresses.
+func targetOf(ingresses []Ingress, service Name, filters [2][]gatewayv1.HTTPRouteFilter) (RouteTarget, bool) {
+	invocation, ok := BackendInvocation(filters[0], filters[1])
+	if !ok {
+		return RouteTarget{}, false
+	}
+	i := slices.IndexFunc(ingresses, func(g Ingress) bool { return g.Fronts(service, invocation.App) })
 	if i < 0 {
 		return RouteTarget{}, false
 	}
-	invocation, ok := RuleInvocation(filters)
-	return RouteTarget{Ingress: ingresses[i].AppRef, App: invocation.App}, ok
+	return RouteTarget{Ingress: ingresses[i].AppRef, App: invocation.App}, true
 }
 
 // targetsOf are the targets of one route, sorted, each once.

@@ -4,6 +4,7 @@ package mesh
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -120,8 +121,8 @@ func (v *View) IsCompanionService(name Name) bool {
 	if slices.Contains(v.CompanionServices, name) {
 		return true
 	}
-	for _, g := range v.Ingresses {
-		if g.Namespace == name.Namespace && CompanionName(g.ID) == name.Name {
+	for i := range v.Ingresses {
+		if v.Ingresses[i].Namespace == name.Namespace && v.frontName(&v.Ingresses[i], name.Name) {
 			return true
 		}
 	}
@@ -131,6 +132,18 @@ func (v *View) IsCompanionService(name Name) bool {
 		}
 	}
 	return false
+}
+
+// frontName says whether a name is that of a Service in front of an ingress companion, for all apps or for one.
+func (v *View) frontName(g *Ingress, name string) bool {
+	if CompanionName(g.ID) == name {
+		return true
+	}
+	// Every such name contains "-dapr-to-" unless it was cut: most names need no comparison with those of all apps.
+	if rest, ok := strings.CutPrefix(name, g.ID); len(name) < MaxName && (!ok || !strings.HasPrefix(rest, "-dapr-to-")) {
+		return false
+	}
+	return slices.ContainsFunc(v.Apps, func(a App) bool { return SplitServiceName(g.AppRef, a.AppRef) == name })
 }
 
 // Granted says whether a route of a kind and namespace may refer to a Service: in its own namespace always, elsewhere with a

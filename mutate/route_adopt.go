@@ -30,7 +30,7 @@ func (m *mutation) adopt(r *rule, index int) (direct, error) {
 			"Send them to a Service outside the mesh.")
 		return d, nil
 	}
-	t, app, problem := m.adoptable(r, service)
+	t, apps, problem := m.adoptable(r, service)
 	if problem != "" {
 		d.deny = m.finding(mesh.CodeCompanionService, field,
 			fmt.Sprintf("the rule names Service %s, which belongs to a companion, and %s", service, problem),
@@ -40,7 +40,7 @@ func (m *mutation) adopt(r *rule, index int) (direct, error) {
 	if err := r.decodeTree(); err != nil {
 		return d, err
 	}
-	raw, err := encode(directTree(m.namespace, r, t, app))
+	raw, err := encode(directTree(m.namespace, r, t, apps))
 	if err != nil {
 		return d, err
 	}
@@ -89,40 +89,61 @@ func filterRefs(filters []gatewayv1.HTTPRouteFilter, field string) []filterRef {
 	return refs
 }
 
-// adoptable checks a rule that names a companion's Service as a backend, and says what is wrong with it otherwise.
-func (m *mutation) adoptable(r *rule, service mesh.Name) (t target, app mesh.App, problem string) {
-	i := slices.IndexFunc(m.view.Ingresses, func(g mesh.Ingress) bool {
-		return g.Namespace == service.Namespace && mesh.CompanionName(g.ID) == service.Name
-	})
-	if i < 0 {
-		return t, app, "only the companions of Gateways take requests from routes"
-	}
-	gateway := mesh.Name{Namespace: m.view.Ingresses[i].Namespace, Name: m.view.Ingresses[i].Gateway}
-	if len(m.parents.Gateways) != 1 || m.parents.Gateways[0] != gateway || len(m.parents.Services) > 0 {
-		return t, app, fmt.Sprintf("the companion belongs to Gateway %s, which is not the one parent of this route", gateway)
-	}
-	for b := range r.BackendRefs {
-		if other, ok := mesh.BackendService(m.namespace, r.BackendRefs[b].BackendObjectReference); !ok || other != service {
-			return t, app, fmt.Sprintf("backend %q beside it is another", r.BackendRefs[b].Name)
-		}
+// adoptable checks a rule that names a companion's Service as a backend: where it goes, and the app that each of its backendRefs invokes,
+// or what is wrong with it.
+func (m *mutation) adoptable(r *rule, service mesh.Name) (t target, apps []mesh.App, problem string) {
+	ingress, problem := m.adoptableIngress(r, service)
+	if problem != "" {
+		return t, nil, problem
 	}
 	if i, problem := malformed(r.Filters); problem != "" {
-		return t, app, fmt.Sprintf("of filters[%d]: %s", i, problem)
+		return t, nil, fmt.Sprintf("of filters[%d]: %s", i, problem)
 	}
 	t, ok := namedTarget(m.namespace, r)
 	if !ok {
-		return t, app, "it does not name one app in Dapr's form (/v1.0/invoke/<app-id>.<namespace>/method, or the header dapr-app-id)"
+		return t, nil, "it does not name one app in Dapr's form (/v1.0/invoke/<app-id>.<namespace>/method, or the header dapr-app-id)"
 	}
 	if t.port != m.companionPort() {
-		return t, app, fmt.Sprintf("its port is %d instead of %d", t.port, m.companionPort())
+		return t, nil, fmt.Sprintf("its port is %d instead of %d", t.port, m.companionPort())
 	}
-	if app, ok = m.view.App(t.app); !ok {
-		return t, app, fmt.Sprintf("app %q, which it invokes, is not enrolled", t.app)
+	for i := range r.BackendRefs {
+		invocation, _ := mesh.BackendInvocation(r.Filters, r.BackendRefs[i].Filters)
+		app, ok := m.view.App(invocation.App)
+		if !ok {
+			return t, nil, fmt.Sprintf("app %q, which it invokes, is not enrolled", invocation.App)
+		}
+		named, _ := mesh.BackendService(m.namespace, r.BackendRefs[i].BackendObjectReference)
+		if !ingress.Fronts(named, app.AppRef) || t.split != "" && named.Name != mesh.SplitServiceName(ingress.AppRef, app.AppRef) {
+			return t, nil, fmt.Sprintf("Service %s is not the one for app %q, which it invokes", named, app.AppRef)
+		}
+		apps = append(apps, app)
 	}
 	if t.form == mesh.InvokePrefix && !invokesPath(r) {
-		return t, app, "its match and its URLRewrite do not fit together: ReplacePrefixMatch needs one match of type PathPrefix"
+		return t, nil, "its match and its URLRewrite do not fit together: ReplacePrefixMatch needs one match of type PathPrefix"
 	}
-	return t, app, ""
+	return t, apps, ""
+}
+
+// adoptableIngress finds the one enrolled Gateway of this route whose companion takes the rule's requests.
+func (m *mutation) adoptableIngress(r *rule, service mesh.Name) (ingress mesh.Ingress, problem string) {
+	fronts := func(g mesh.Ingress, name mesh.Name) bool {
+		return g.Fronts(name, mesh.AppRef{}) || slices.ContainsFunc(m.view.Apps, func(a mesh.App) bool { return g.Fronts(name, a.AppRef) })
+	}
+	i := slices.IndexFunc(m.view.Ingresses, func(g mesh.Ingress) bool { return fronts(g, service) })
+	if i < 0 {
+		return ingress, "only the companions of Gateways take requests from routes"
+	}
+	ingress = m.view.Ingresses[i]
+	gateway := mesh.Name{Namespace: ingress.Namespace, Name: ingress.Gateway}
+	if len(m.parents.Gateways) != 1 || m.parents.Gateways[0] != gateway || len(m.parents.Services) > 0 {
+		return ingress, fmt.Sprintf("the companion belongs to Gateway %s, which is not the one parent of this route", gateway)
+	}
+	for b := range r.BackendRefs {
+		if other, ok := mesh.BackendService(m.namespace, r.BackendRefs[b].BackendObjectReference); !ok || !fronts(ingress, other) {
+			return ingress, fmt.Sprintf("backend %q beside it is another", r.BackendRefs[b].Name)
+		}
+	}
+	return ingress, ""
 }
 
 // invokesPath says whether the matches of a rule in prefix form can be given back to a direct rule.
@@ -138,13 +159,19 @@ func invokesPath(r *rule) bool {
 	return kind == gatewayv1.PathMatchPathPrefix
 }
 
-// directTree is a rule through a companion as the user would have written it without the mesh.
-func directTree(namespace string, r *rule, t target, app mesh.App) map[string]any {
+// directTree is a rule through a companion as the user would have written it without the mesh; apps are those of its backendRefs.
+func directTree(namespace string, r *rule, t target, apps []mesh.App) map[string]any {
 	tree := maps.Clone(r.tree)
-	backends := companionBackends(namespace, list(r.tree["backendRefs"]), target{
-		companion: mesh.Name{Namespace: app.Namespace, Name: app.Service},
-		port:      app.Port,
-	})
+	var backends []any
+	for i, ref := range list(r.tree["backendRefs"]) {
+		backend := companionBackends(namespace, []any{ref}, target{
+			companion: mesh.Name{Namespace: apps[i].Namespace, Name: apps[i].Service}, port: apps[i].Port,
+		})
+		backends = append(backends, backend...)
+	}
+	if t.split != "" {
+		unnamed(backends)
+	}
 	tree["backendRefs"] = backends
 	filters := make([]any, 0, len(list(r.tree["filters"])))
 	for _, node := range list(r.tree["filters"]) {
@@ -166,6 +193,26 @@ func directTree(namespace string, r *rule, t target, app mesh.App) map[string]an
 		delete(tree, "filters")
 	}
 	return tree
+}
+
+// unnamed takes from backendRefs, which are changed, the filters by which they name their apps.
+func unnamed(backends []any) {
+	for i := range backends {
+		var left []any
+		backend := object(backends[i])
+		for _, node := range list(backend["filters"]) {
+			filter := object(node)
+			if filter["type"] == string(gatewayv1.HTTPRouteFilterRequestHeaderModifier) {
+				filter = directHeaders(filter)
+			}
+			if filter != nil {
+				left = append(left, filter)
+			}
+		}
+		if backend["filters"] = left; len(left) == 0 {
+			delete(backend, "filters")
+		}
+	}
 }
 
 // directRewrite is a URLRewrite without the invocation path: what the rule itself wants of the path, or nil.

@@ -17,7 +17,7 @@ func (m *mutation) checkCarried(p *plan) []mesh.Finding {
 	var findings []mesh.Finding
 	warn := func(field, lost string) {
 		findings = append(findings, m.warning(mesh.CodeDaprCannotCarry, ruleField(p.from, field),
-			fmt.Sprintf("rule %d to app %q depends on %s, which Dapr does not carry", p.from, p.app.AppRef, lost),
+			fmt.Sprintf("rule %d to %s depends on %s, which Dapr does not carry", p.from, appNames(p.apps), lost),
 			fmt.Sprintf("See that the app does without, or annotate the route %s=false to keep it outside the mesh.", mesh.AnnotationEnabled)))
 	}
 	for i := range p.Matches {

@@ -73,18 +73,18 @@ func gatewayOf(g mesh.Ingress) mesh.Name { return mesh.Name{Namespace: g.Namespa
 
 // planRule decides whether a direct rule is in the mesh, and what speaks against rewriting it. All findings of a rule are told at once.
 func (m *mutation) planRule(p *plan, ingress mesh.Ingress) []mesh.Finding {
-	apps := m.apps(p.rule)
-	if len(apps) == 0 {
+	p.apps = m.apps(p.rule)
+	if len(p.apps) == 0 {
 		return nil
 	}
-	p.app, p.ingress = apps[0], ingress
+	p.ingress = ingress
 	p.target = target{
 		companion: mesh.Name{Namespace: ingress.Namespace, Name: mesh.CompanionName(ingress.ID)},
 		port:      m.companionPort(),
-		app:       apps[0].AppRef,
-		form:      m.form(ingress, apps[0]),
+		app:       p.apps[0].AppRef,
+		form:      m.form(ingress, p.apps),
 	}
-	findings := m.checkBackends(p, apps)
+	findings := m.checkBackends(p)
 	findings = append(findings, m.checkFilters(p)...)
 	findings = append(findings, m.checkForm(p)...)
 	if !mesh.Denied(findings) {
@@ -92,60 +92,104 @@ func (m *mutation) planRule(p *plan, ingress mesh.Ingress) []mesh.Finding {
 	}
 	if !mesh.Denied(findings) {
 		findings = append(findings, m.checkCarried(p)...)
+		if len(p.apps) > 1 {
+			if p.target.form == mesh.InvokePrefix {
+				p.because = "weights over several apps, each of which would need a path of its own"
+			}
+			p.target = m.divided(p)
+		}
 	}
 	return findings
 }
 
-// checkBackends wants every backend of a rule to be the one app, at its port.
-func (m *mutation) checkBackends(p *plan, apps []mesh.App) []mesh.Finding {
-	if m.kind != mesh.KindHTTPRoute {
-		return []mesh.Finding{*m.finding(mesh.CodeUnsupportedRule, ruleField(p.from, "backendRefs"),
-			fmt.Sprintf("app %q is enrolled, and rules of kind %s cannot be rewritten yet", apps[0].AppRef, m.kind),
-			fmt.Sprintf("Annotate the route %s=false to keep it outside the mesh.", mesh.AnnotationEnabled))}
-	}
-	if len(apps) > 1 {
-		return []mesh.Finding{*m.finding(mesh.CodeUnsupportedRule, ruleField(p.from, "backendRefs"),
-			fmt.Sprintf("the rule is divided between the apps %q and %q, and a rule can only invoke one", apps[0].AppRef, apps[1].AppRef),
-			"Give each app a rule of its own, or enrol one Service and divide its requests behind its companion: an HTTPRoute with that Service as parentRef and the weighted Services as backendRefs.")}
-	}
-	var findings []mesh.Finding
-	app := apps[0]
+// divided is the target of a rule whose backendRefs are several apps.
+func (m *mutation) divided(p *plan) target {
+	shares := make([]share, 0, len(p.BackendRefs))
 	for i := range p.BackendRefs {
-		ref := &p.BackendRefs[i]
-		field := ruleField(p.from, fmt.Sprintf("backendRefs[%d]", i))
-		service, ok := mesh.BackendService(m.namespace, ref.BackendObjectReference)
-		switch {
-		case !ok || service.Namespace != app.Namespace || service.Name != app.Service:
-			findings = append(findings, *m.finding(mesh.CodeMixedBackends, field,
-				fmt.Sprintf("%s is not in the mesh, and app %q beside it in the rule is", backendName(m.namespace, ref.BackendObjectReference), app.AppRef),
-				"Give each a rule of its own, or divide the requests behind the app's companion: an HTTPRoute with the app's Service as parentRef and the weighted Services as backendRefs."))
-		case ref.Port == nil || *ref.Port != app.Port:
-			findings = append(findings, *m.finding(mesh.CodeBackendPort, field+".port",
-				fmt.Sprintf("app %q is called on port %d, and the backendRef names %s", app.AppRef, app.Port, portOf(ref.Port)),
-				fmt.Sprintf("Use port %d, or name another port of the Service with the annotation %s on the enrolled object.", app.Port, mesh.AnnotationAppPort)))
-		}
-		findings = append(findings, m.checkBackendFilters(ref.Filters, field)...)
+		app, _ := m.backendApp(&p.BackendRefs[i])
+		shares = append(shares, share{service: mesh.SplitServiceName(p.ingress.AppRef, app.AppRef), app: app.String()})
 	}
-	if strings.HasPrefix(app.Protocol, "grpc") {
+	t := p.target.withShares(shares)
+	t.companion.Name = shares[0].service
+	return t
+}
+
+// backendApp is the enrolled app that a backendRef names.
+func (m *mutation) backendApp(ref *gatewayv1.HTTPBackendRef) (mesh.App, bool) {
+	service, ok := mesh.BackendService(m.namespace, ref.BackendObjectReference)
+	if !ok {
+		return mesh.App{}, false
+	}
+	return m.view.AppOfService(service)
+}
+
+// checkBackends wants every backend of a rule to be an app of the mesh, at its port. A GRPCRoute's are one app: Cilium ignores filters on
+// its backendRefs, by which several would be told apart.
+func (m *mutation) checkBackends(p *plan) []mesh.Finding {
+	var findings []mesh.Finding
+	if len(p.apps) > 1 && m.kind != mesh.KindHTTPRoute {
 		findings = append(findings, *m.finding(mesh.CodeUnsupportedRule, ruleField(p.from, "backendRefs"),
-			fmt.Sprintf("app %q speaks %s, and Dapr does not carry an HTTPRoute's requests to a gRPC app as they are", app.AppRef, app.Protocol),
-			fmt.Sprintf("Route it with a GRPCRoute, or annotate this route %s=false to keep it outside the mesh.", mesh.AnnotationEnabled)))
+			fmt.Sprintf("the rule of %s is divided between %s, and Cilium ignores filters on its backendRefs, by which they would be told apart", article(m.kind), appNames(p.apps)),
+			"Give each app a rule of its own, or enrol one Service and divide its requests behind its companion: a GRPCRoute with that Service as parentRef and the weighted Services as backendRefs."))
+	}
+	for i := range p.BackendRefs {
+		findings = append(findings, m.checkBackend(p, i)...)
+	}
+	for _, app := range p.apps {
+		if f := m.checkProtocol(p, app); f != nil {
+			findings = append(findings, *f)
+		}
 	}
 	return findings
+}
+
+func (m *mutation) checkBackend(p *plan, i int) []mesh.Finding {
+	var findings []mesh.Finding
+	ref := &p.BackendRefs[i]
+	field := ruleField(p.from, fmt.Sprintf("backendRefs[%d]", i))
+	switch app, ok := m.backendApp(ref); {
+	case !ok:
+		findings = append(findings, *m.finding(mesh.CodeMixedBackends, field,
+			fmt.Sprintf("%s is not in the mesh, and app %q beside it in the rule is", backendName(m.namespace, ref.BackendObjectReference), p.apps[0].AppRef),
+			"Give each a rule of its own, or divide the requests behind the app's companion: an HTTPRoute with the app's Service as parentRef and the weighted Services as backendRefs."))
+	case ref.Port == nil || *ref.Port != app.Port:
+		findings = append(findings, *m.finding(mesh.CodeBackendPort, field+".port",
+			fmt.Sprintf("app %q is called on port %d, and the backendRef names %s", app.AppRef, app.Port, portOf(ref.Port)),
+			fmt.Sprintf("Use port %d, or name another port of the Service with the annotation %s on the enrolled object.", app.Port, mesh.AnnotationAppPort)))
+	}
+	return append(findings, m.checkBackendFilters(ref.Filters, field)...)
+}
+
+// checkProtocol wants the app to speak what the route carries: Dapr proxies gRPC calls to gRPC apps and invokes others over HTTP.
+func (m *mutation) checkProtocol(p *plan, app mesh.App) *mesh.Finding {
+	speaks := strings.HasPrefix(app.Protocol, "grpc")
+	switch {
+	case m.kind == mesh.KindHTTPRoute && speaks:
+		return m.finding(mesh.CodeUnsupportedRule, ruleField(p.from, "backendRefs"),
+			fmt.Sprintf("app %q speaks %s, and Dapr does not carry an HTTPRoute's requests to a gRPC app as they are", app.AppRef, app.Protocol),
+			fmt.Sprintf("Route it with a GRPCRoute, or annotate this route %s=false to keep it outside the mesh.", mesh.AnnotationEnabled))
+	case m.kind == mesh.KindGRPCRoute && !speaks:
+		return m.finding(mesh.CodeUnsupportedRule, ruleField(p.from, "backendRefs"),
+			fmt.Sprintf("app %q speaks %s, and Dapr does not carry a GRPCRoute's calls to it", app.AppRef, app.Protocol),
+			fmt.Sprintf("Annotate the enrolled object %s=grpc if the app speaks gRPC, or annotate this route %s=false to keep it outside the mesh.",
+				mesh.AnnotationAppProtocol, mesh.AnnotationEnabled))
+	}
+	return nil
 }
 
 func (m *mutation) checkBackendFilters(filters []gatewayv1.HTTPRouteFilter, field string) []mesh.Finding {
 	var findings []mesh.Finding
 	for i := range filters {
 		at := fmt.Sprintf("%s.filters[%d]", field, i)
-		switch filters[i].Type {
-		case gatewayv1.HTTPRouteFilterRequestHeaderModifier, gatewayv1.HTTPRouteFilterResponseHeaderModifier:
+		kept := filters[i].Type == gatewayv1.HTTPRouteFilterRequestHeaderModifier || filters[i].Type == gatewayv1.HTTPRouteFilterResponseHeaderModifier
+		switch {
+		case kept && m.kind == mesh.KindHTTPRoute:
 			findings = append(findings, *m.finding(mesh.CodeUnsupportedRule, at,
 				fmt.Sprintf("a %s on a backendRef cannot be kept when the backendRef is replaced", filters[i].Type),
 				"Move it to the filters of the rule."))
 		default:
 			findings = append(findings, *m.finding(mesh.CodeIgnoredFilter, at,
-				fmt.Sprintf("Cilium ignores a %s on a backendRef", filters[i].Type),
+				fmt.Sprintf("Cilium ignores a %s on a backendRef of %s", filters[i].Type, article(m.kind)),
 				"Move it to the filters of the rule."))
 		}
 	}
@@ -155,8 +199,11 @@ func (m *mutation) checkBackendFilters(filters []gatewayv1.HTTPRouteFilter, fiel
 // checkGrants wants the permission for what is replaced and for what replaces it.
 func (m *mutation) checkGrants(p *plan) []mesh.Finding {
 	var findings []mesh.Finding
-	service := mesh.Name{Namespace: p.app.Namespace, Name: p.app.Service}
-	if !m.view.Granted(m.kind, m.namespace, service) {
+	for _, app := range p.apps {
+		service := mesh.Name{Namespace: app.Namespace, Name: app.Service}
+		if m.view.Granted(m.kind, m.namespace, service) {
+			continue
+		}
 		f := m.finding(mesh.CodeGrantMissing, ruleField(p.from, "backendRefs"),
 			fmt.Sprintf("Service %s is in another namespace, and no ReferenceGrant there lets an %s of namespace %s refer to it", service, m.kind, m.namespace),
 			"Ask its owner to apply the ReferenceGrant below.")
@@ -208,4 +255,12 @@ func portOf(port *gatewayv1.PortNumber) string {
 		return "no port"
 	}
 	return fmt.Sprintf("port %d", *port)
+}
+
+// article is "an HTTPRoute" or "a GRPCRoute".
+func article(kind string) string {
+	if kind == mesh.KindHTTPRoute {
+		return "an " + kind
+	}
+	return "a " + kind
 }

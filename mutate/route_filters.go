@@ -74,7 +74,7 @@ func (m *mutation) checkModifier(p *plan, modifier *gatewayv1.HTTPHeaderFilter, 
 			fmt.Sprintf("the list has %d entries and needs %d more for Dapr's headers, over %d", len(modifier.Remove), added, maxHeaders),
 			fmt.Sprintf("Shorten the list to %d entries.", maxHeaders-added)))
 	}
-	if p.target.form == mesh.InvokeHeader && len(modifier.Set) >= maxHeaders {
+	if p.target.form == mesh.InvokeHeader && len(p.apps) == 1 && len(modifier.Set) >= maxHeaders {
 		findings = append(findings, *m.finding(mesh.CodeUnsupportedRule, field+".set",
 			fmt.Sprintf("the list has %d entries and needs one more for %s, over %d", len(modifier.Set), mesh.HeaderAppID, maxHeaders),
 			fmt.Sprintf("Shorten the list to %d entries.", maxHeaders-1)))

@@ -31,16 +31,35 @@ func (m *mutation) previous() previous {
 		for _, app := range m.apps(r) {
 			p.direct[app.AppRef] = true
 		}
-		if t, ok := namedTarget(m.namespace, r); ok && len(m.apps(r)) == 0 {
-			p.through[t.app] = true
+		if len(m.apps(r)) > 0 {
+			continue
+		}
+		for i := range r.BackendRefs {
+			if invocation, ok := mesh.BackendInvocation(r.Filters, r.BackendRefs[i].Filters); ok {
+				p.through[invocation.App] = true
+			}
 		}
 	}
 	return p
 }
 
-// joins says whether a rule to an app has to wait: requests go straight to the app today, and a companion is not ready to take them.
-func (p previous) joins(app mesh.App, ingress mesh.Ingress) bool {
-	return p.direct[app.AppRef] && !p.through[app.AppRef] && (!app.Companion.Ready || !ingress.Companion.Ready)
+// joins says whether a rule has to wait: requests go straight to one of its apps today, and a companion, the companion's gRPC port or
+// the Service in front of it for one app of several is not there to take them.
+func (m *mutation) joins(p previous, planned *plan) bool {
+	ready := planned.ingress.Companion.Ready && (m.kind != mesh.KindGRPCRoute || planned.ingress.GRPCServed)
+	if planned.target.split != "" {
+		for i := range planned.BackendRefs {
+			service := mesh.Name{Namespace: planned.ingress.Namespace, Name: planned.target.share(i).service}
+			ready = ready && slices.Contains(m.view.CompanionServices, service)
+		}
+	}
+	for i := range planned.apps {
+		app := &planned.apps[i]
+		if p.direct[app.AppRef] && !p.through[app.AppRef] && (!ready || !app.Companion.Ready) {
+			return true
+		}
+	}
+	return false
 }
 
 // unchanged says whether an update leaves everything as it was that is judged here.

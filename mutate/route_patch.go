@@ -111,8 +111,12 @@ func (p *plan) entry() (*entry, error) {
 
 // meaning is what the enrolment means for a rule.
 func (p *plan) meaning() string {
-	return p.ingress.ID + "." + p.ingress.Namespace + " " + p.ingress.Gateway + " " + p.app.ID + "." + p.app.Namespace + " " +
-		p.app.Service + ":" + strconv.Itoa(int(p.app.Port)) + " " + string(p.target.form)
+	meaning := p.ingress.ID + "." + p.ingress.Namespace + " " + p.ingress.Gateway
+	for i := range p.apps {
+		app := &p.apps[i]
+		meaning += " " + app.ID + "." + app.Namespace + " " + app.Service + ":" + strconv.Itoa(int(app.Port))
+	}
+	return meaning + " " + string(p.target.form)
 }
 
 // revisionBytes is the length of the hash in daprise.dev/revision.

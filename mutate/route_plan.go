@@ -18,10 +18,12 @@ const maxRules = 16
 // plan is what happens to one of the user's rules.
 type plan struct {
 	direct
-	// app and ingress are set for a rule that is pointed at a companion.
-	app     mesh.App
+	// apps and ingress are set for a rule that is pointed at a companion: one app, or those that it is divided between, each once.
+	apps    []mesh.App
 	ingress mesh.Ingress
 	target  target
+	// because says why the rule is in header form although prefix form was asked for, or is empty.
+	because string
 	// parts replace the rule; nil leaves it as the user wrote it.
 	parts []json.RawMessage
 	// keep leaves the rules as received, with what the record says about them.
@@ -59,15 +61,15 @@ func (m *mutation) plan(rules []direct) ([]plan, []mesh.Finding, error) {
 		case mesh.Denied(found):
 			p.keep = !restores(found)
 			p.target = target{}
-		case p.target != target{} && previous.joins(p.app, *ingress):
+		case p.target != target{} && m.joins(previous, p):
 			p.target = target{}
-			if !slices.ContainsFunc(joining, func(a mesh.App) bool { return a.AppRef == p.app.AppRef }) {
-				joining = append(joining, p.app)
-			}
+			joining = append(joining, p.apps...)
 		}
 	}
-	for _, app := range joining {
-		findings = append(findings, mesh.Joining(m.object, app, *ingress))
+	for i, app := range joining {
+		if !slices.ContainsFunc(joining[:i], func(a mesh.App) bool { return a.AppRef == app.AppRef }) {
+			findings = append(findings, mesh.Joining(m.object, app, *ingress))
+		}
 	}
 	if m.unchanged() {
 		for i := range findings {
@@ -160,14 +162,27 @@ func (m *mutation) rewriteRule(p *plan, reason *string) error {
 func (m *mutation) headerInstead(p *plan, reason string) mesh.Finding {
 	p.target.form = mesh.InvokeHeader
 	return m.warning(mesh.CodeHeaderForm, ruleField(p.from, ""),
-		fmt.Sprintf("rule %d to app %q is in header form, since prefix form cannot express %s", p.from, p.app.AppRef, reason),
+		fmt.Sprintf("rule %d to %s is in header form, since prefix form cannot express %s", p.from, appNames(p.apps), reason),
 		fmt.Sprintf("Nothing has to be done; annotate the route %s=%s to have all its rules in one form.", mesh.AnnotationInvoke, mesh.InvokeHeader))
+}
+
+// appNames is `app "whoami.default"` or `the apps "whoami.default" and "cart.default"`.
+func appNames(apps []mesh.App) string {
+	if len(apps) == 1 {
+		return fmt.Sprintf("app %q", apps[0].AppRef)
+	}
+	var names []string
+	for _, a := range apps {
+		names = append(names, fmt.Sprintf("%q", a.AppRef))
+	}
+	last := len(names) - 1
+	return "the apps " + strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // headerReason says why a rule that is to be in prefix form must not be, beside its path.
 func (m *mutation) headerReason(p *plan) string {
-	if p.target.form != mesh.InvokePrefix {
-		return ""
+	if p.target.form != mesh.InvokePrefix || p.because != "" {
+		return p.because
 	}
 	for i := range p.Filters {
 		f := &p.Filters[i]
@@ -205,8 +220,12 @@ func stripsPrefix(fields *ruleFields) bool {
 
 // form is the form of the route's rules: what the route asks for, else what its Gateway does; always header form in a namespace of
 // mode strict and for a GRPCRoute, which has no URLRewrite.
-func (m *mutation) form(ingress mesh.Ingress, app mesh.App) mesh.Invoke {
-	if m.kind != mesh.KindHTTPRoute || m.view.Mode(m.namespace, ingress.Namespace, app.Namespace) == mesh.ModeStrict {
+func (m *mutation) form(ingress mesh.Ingress, apps []mesh.App) mesh.Invoke {
+	concerned := []string{m.namespace, ingress.Namespace}
+	for i := range apps {
+		concerned = append(concerned, apps[i].Namespace)
+	}
+	if m.kind != mesh.KindHTTPRoute || m.view.Mode(concerned...) == mesh.ModeStrict {
 		return mesh.InvokeHeader
 	}
 	switch own := mesh.Invoke(m.route.Metadata.Annotations[mesh.AnnotationInvoke]); {

@@ -123,11 +123,9 @@ func (a *archive) verify(e *entry, rewritten *rule) *proof {
 	if err != nil || original.decodeTree() != nil {
 		return nil
 	}
-	app, enrolled := a.view.App(t.app)
 	for i := range original.BackendRefs {
 		service, ok := mesh.BackendService(a.namespace, original.BackendRefs[i].BackendObjectReference)
-		switch {
-		case !ok, service.Namespace != t.app.Namespace, service == t.companion, enrolled && service.Name != app.Service:
+		if !ok || !a.isServiceOf(t, i, service) {
 			return nil
 		}
 	}
@@ -150,22 +148,46 @@ func (a *archive) verify(e *entry, rewritten *rule) *proof {
 	return p
 }
 
-// namedTarget reads where a rewritten rule goes: all its backendRefs name one Service and port, and its filters one app.
-func namedTarget(namespace string, r *rule) (target, bool) {
-	invocation, ok := mesh.RuleInvocation(r.Filters)
-	if !ok || len(r.BackendRefs) == 0 {
-		return target{}, false
+// isServiceOf says whether a Service may be what a backendRef of a target named originally.
+func (a *archive) isServiceOf(t target, backend int, service mesh.Name) bool {
+	ref, to := t.app, t.share(backend)
+	if to.app != "" {
+		id, namespace, _ := strings.Cut(to.app, ".")
+		ref = mesh.AppRef{Namespace: namespace, ID: id}
 	}
-	t := target{app: invocation.App, form: invocation.Form}
+	app, enrolled := a.view.App(ref)
+	if enrolled && service.Name != app.Service {
+		return false
+	}
+	return service.Namespace == ref.Namespace && service != mesh.Name{Namespace: t.companion.Namespace, Name: to.service}
+}
+
+// namedTarget reads where a rewritten rule goes: all its backendRefs name one port of one Service, and its filters one app; or the
+// backendRefs of a divided rule name each a Service and an app.
+func namedTarget(namespace string, r *rule) (target, bool) {
+	t, shares := target{}, make([]share, 0, len(r.BackendRefs))
+	divided := false
 	for i := range r.BackendRefs {
-		ref := r.BackendRefs[i].BackendObjectReference
-		service, ok := mesh.BackendService(namespace, ref)
-		if !ok || ref.Port == nil || (i > 0 && (service != t.companion || *ref.Port != t.port)) {
+		ref := &r.BackendRefs[i]
+		service, ok := mesh.BackendService(namespace, ref.BackendObjectReference)
+		invocation, invokes := mesh.BackendInvocation(r.Filters, ref.Filters)
+		if !ok || !invokes || ref.Port == nil {
 			return target{}, false
 		}
-		t.companion, t.port = service, *ref.Port
+		_, own := mesh.RuleInvocation(ref.Filters)
+		if i == 0 {
+			t = target{companion: service, port: *ref.Port, app: invocation.App, form: invocation.Form}
+			divided = own
+		}
+		if service.Namespace != t.companion.Namespace || *ref.Port != t.port || divided != own || !divided && service != t.companion {
+			return target{}, false
+		}
+		shares = append(shares, share{service: service.Name, app: invocation.App.String()})
 	}
-	return t, true
+	if divided {
+		t = t.withShares(shares)
+	}
+	return t, len(shares) > 0
 }
 
 // restricted is the original with one of its matches: the user's rule for one part of a split rule.

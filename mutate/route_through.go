@@ -19,6 +19,42 @@ type target struct {
 	port      int32
 	app       mesh.AppRef
 	form      mesh.Invoke
+	// split is set for a rule that is divided between several apps, always in header form: for each backendRef the Service in front of
+	// the companion and the app, "ingress-dapr-to-whoami=whoami.default", separated by spaces. companion and app are then those of the
+	// first. It is a string so that targets compare.
+	split string
+}
+
+// share is where one backendRef of a divided rule goes.
+type share struct {
+	service string
+	app     string
+}
+
+// withShares is a target for a rule that is divided. It is one in header form.
+func (t target) withShares(shares []share) target {
+	var b strings.Builder
+	for i, s := range shares {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s.service + "=" + s.app)
+	}
+	t.split, t.form = b.String(), mesh.InvokeHeader
+	return t
+}
+
+// share is that of one backendRef. A target that is not divided gives every backendRef the same.
+func (t target) share(backend int) share {
+	if t.split == "" {
+		return share{service: t.companion.Name}
+	}
+	fields := strings.Fields(t.split)
+	if backend >= len(fields) {
+		return share{}
+	}
+	service, app, _ := strings.Cut(fields[backend], "=")
+	return share{service: service, app: app}
 }
 
 // through rewrites a direct rule of a route in a namespace: one rule, or in prefix form one for each match where the paths differ.
@@ -58,12 +94,13 @@ func through(kind, namespace string, r *rule, t target) (parts []map[string]any,
 // what is stored is what was written.
 func companionBackends(namespace string, refs []any, t target) []any {
 	backends := make([]any, 0, len(refs))
-	for _, ref := range refs {
+	for i, ref := range refs {
+		to := t.share(i)
 		backend := make(map[string]any, len(object(ref))+1)
 		maps.Copy(backend, object(ref))
 		backend["group"] = ""
 		backend["kind"] = "Service"
-		backend["name"] = t.companion.Name
+		backend["name"] = to.service
 		backend["port"] = int64(t.port)
 		delete(backend, "namespace")
 		if t.companion.Namespace != namespace {
@@ -72,9 +109,23 @@ func companionBackends(namespace string, refs []any, t target) []any {
 		if _, ok := backend["weight"]; !ok {
 			backend["weight"] = int64(1)
 		}
+		if to.app != "" {
+			backend["filters"] = append(slices.Clone(list(backend["filters"])), namingFilter(to.app))
+		}
 		backends = append(backends, backend)
 	}
 	return backends
+}
+
+// namingFilter names the target app of one backendRef. Of several filters on a backendRef Cilium takes the last one only (facts:
+// section 3), so it is the one filter there.
+func namingFilter(app string) map[string]any {
+	return map[string]any{
+		"type": string(gatewayv1.HTTPRouteFilterRequestHeaderModifier),
+		"requestHeaderModifier": map[string]any{
+			"set": []any{map[string]any{"name": mesh.HeaderAppID, "value": app}},
+		},
+	}
 }
 
 // defaultMatches writes out what the API server would default in matches.
@@ -129,7 +180,9 @@ func withFilter(filters []any, kind gatewayv1.HTTPRouteFilterType, field string,
 	return append(filters, map[string]any{"type": string(kind), field: change(nil)})
 }
 
-// guardedHeaders takes from clients the headers by which they could choose target or caller, and in header form names the target.
+// guardedHeaders takes from clients the headers by which they could choose target or caller, and in header form names the target. In a
+// divided rule the backendRefs name it: the rule neither sets nor removes that header, since Envoy applies a rule's changes after those
+// of a weighted cluster.
 func guardedHeaders(modifier map[string]any, t target) map[string]any {
 	removed := slices.Clone(list(modifier["remove"]))
 	if t.form == mesh.InvokeHeader {
@@ -144,7 +197,7 @@ func guardedHeaders(modifier map[string]any, t target) map[string]any {
 		}
 	}
 	guarded := withKey(modifier, "remove", removed)
-	if t.form == mesh.InvokeHeader {
+	if t.form == mesh.InvokeHeader && t.split == "" {
 		set := slices.Clone(list(modifier["set"]))
 		guarded["set"] = append(set, map[string]any{"name": mesh.HeaderAppID, "value": t.app.String()})
 	}

@@ -72,7 +72,7 @@ type routeFacts struct {
 	parents     mesh.RouteParents
 	rules       []routeRule
 	deleted     bool
-	// invocations are the rules that name companions' Services as backends, in order.
+	// invocations are the backendRefs that name companions' Services, in order.
 	invocations []invocation
 }
 
@@ -82,9 +82,12 @@ type routeRule struct {
 	BackendRefs []gatewayv1.HTTPBackendRef  `json:"backendRefs"`
 }
 
-// invocation is a rule that goes through an ingress companion and says for which app.
+// invocation is a backendRef that goes through an ingress companion and says for which app, by its rule's filters or its own.
 type invocation struct {
 	rule    int
+	backend int
+	// divided says that the backendRef itself names the app, because its rule is divided between several.
+	divided bool
 	ingress mesh.Ingress
 	app     mesh.App
 	mesh.Invocation
@@ -122,34 +125,49 @@ func readRoute(view *mesh.View, kind string, data []byte) (*routeFacts, error) {
 		deleted:     r.Metadata.DeletionTimestamp != "",
 	}
 	for i := range facts.rules {
-		if found, ok := facts.invocation(i); ok {
-			facts.invocations = append(facts.invocations, found)
+		for b := range facts.rules[i].BackendRefs {
+			if found, ok := facts.invocation(i, b); ok {
+				facts.invocations = append(facts.invocations, found)
+			}
 		}
 	}
 	return facts, nil
 }
 
-// invocation reads a rule as an invocation of one enrolled app through the ingress companion that its first backendRef names.
-func (r *routeFacts) invocation(rule int) (invocation, bool) {
-	if len(r.rules[rule].BackendRefs) == 0 {
-		return invocation{}, false
-	}
-	service, ok := mesh.BackendService(r.namespace, r.rules[rule].BackendRefs[0].BackendObjectReference)
+// invocation reads a backendRef as an invocation of one enrolled app through an ingress companion.
+func (r *routeFacts) invocation(rule, backend int) (invocation, bool) {
+	ref := &r.rules[rule].BackendRefs[backend]
+	service, ok := mesh.BackendService(r.namespace, ref.BackendObjectReference)
 	if !ok {
 		return invocation{}, false
 	}
-	i := slices.IndexFunc(r.view.Ingresses, func(g mesh.Ingress) bool {
-		return g.Namespace == service.Namespace && mesh.CompanionName(g.ID) == service.Name
-	})
+	found, ok := mesh.BackendInvocation(r.rules[rule].Filters, ref.Filters)
+	if !ok {
+		return invocation{}, false
+	}
+	i := slices.IndexFunc(r.view.Ingresses, func(g mesh.Ingress) bool { return g.Fronts(service, found.App) })
 	if i < 0 {
 		return invocation{}, false
 	}
-	found, ok := mesh.RuleInvocation(r.rules[rule].Filters)
-	if !ok {
-		return invocation{}, false
-	}
 	app, ok := r.view.App(found.App)
-	return invocation{rule: rule, ingress: r.view.Ingresses[i], app: app, Invocation: found}, ok
+	_, divided := mesh.RuleInvocation(ref.Filters)
+	return invocation{rule: rule, backend: backend, divided: divided, ingress: r.view.Ingresses[i], app: app, Invocation: found}, ok
+}
+
+// eachApp are the invocations with one for each rule and app: backendRefs of one app say the same.
+func (r *routeFacts) eachApp() []invocation {
+	var each []invocation
+	for _, n := range r.invocations {
+		if !slices.ContainsFunc(each, func(o invocation) bool { return o.rule == n.rule && o.app.AppRef == n.app.AppRef }) {
+			each = append(each, n)
+		}
+	}
+	return each
+}
+
+// eachRule are the invocations with one for each rule.
+func (r *routeFacts) eachRule() []invocation {
+	return slices.CompactFunc(slices.Clone(r.invocations), func(a, b invocation) bool { return a.rule == b.rule })
 }
 
 // coverage is what is missing on the way of the route's invocations. What the route targets as it is stored today does not count.

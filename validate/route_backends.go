@@ -12,7 +12,7 @@ import (
 // and a backend that is no companion would receive paths that are meant for Dapr.
 func invocationBackends(r *routeFacts) []mesh.Finding {
 	var findings []mesh.Finding
-	for _, n := range r.invocations {
+	for _, n := range r.eachRule() {
 		for b := range r.rules[n.rule].BackendRefs {
 			ref := r.rules[n.rule].BackendRefs[b].BackendObjectReference
 			service, ok := mesh.BackendService(r.namespace, ref)

@@ -47,8 +47,12 @@ func companionServices(r *routeFacts) []mesh.Finding {
 
 // misuse says what is wrong with a backendRef to a companion's Service, or nothing.
 func (r *routeFacts) misuse(rule, backend int, service mesh.Name) string {
-	i := slices.IndexFunc(r.invocations, func(n invocation) bool { return n.rule == rule })
+	same := func(n invocation) bool { return n.rule == rule }
+	i := slices.IndexFunc(r.invocations, func(n invocation) bool { return same(n) && n.backend == backend })
 	if i < 0 {
+		if slices.ContainsFunc(r.invocations, same) {
+			return "its backendRefs name different companions"
+		}
 		return "it does not invoke one enrolled app through the companion of a Gateway"
 	}
 	g := r.invocations[i].ingress
@@ -57,10 +61,15 @@ func (r *routeFacts) misuse(rule, backend int, service mesh.Name) string {
 	if r.kind == mesh.KindGRPCRoute {
 		port = mesh.PortGRPC
 	}
+	first := slices.IndexFunc(r.invocations, same)
 	ref := r.rules[rule].BackendRefs[backend].Port
 	switch {
-	case service != mesh.Name{Namespace: g.Namespace, Name: mesh.CompanionName(g.ID)}:
+	case r.invocations[first].ingress.AppRef != g.AppRef, r.invocations[first].divided != r.invocations[i].divided:
 		return "its backendRefs name different companions"
+	case r.invocations[i].divided && service.Name != mesh.SplitServiceName(g.AppRef, r.invocations[i].app.AppRef):
+		return "a backendRef that names its own app needs the Service for that app: Cilium keeps their headers apart by Service"
+	case r.invocations[i].divided && len(r.rules[rule].BackendRefs[backend].Filters) != 1:
+		return "Cilium takes only the last filter of a backendRef, which must be the one that names the app"
 	case len(r.parents.Gateways) != 1 || r.parents.Gateways[0] != gateway:
 		return fmt.Sprintf("the companion belongs to Gateway %s, which is not the one Gateway of this route", gateway)
 	case ref == nil || *ref != port:

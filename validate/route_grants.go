@@ -12,7 +12,7 @@ import (
 // own Service would need, or going through the companion would grant what the app's owner did not.
 func invocationGrants(r *routeFacts) []mesh.Finding {
 	var findings []mesh.Finding
-	for _, n := range r.invocations {
+	for _, n := range r.eachApp() {
 		service := mesh.Name{Namespace: n.app.Namespace, Name: n.app.Service}
 		if r.view.Granted(r.kind, r.namespace, service) {
 			continue

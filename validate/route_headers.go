@@ -13,11 +13,11 @@ import (
 )
 
 // invocationHeaders (DPR204): a rule through a companion takes from its requests every header by which Dapr chooses target, caller or
-// permission, and gives none of them a value, but for the dapr-app-id by which it names its own target in header form. In prefix form
+// permission, and gives none of them a value, but for the dapr-app-id by which it, or each backendRef of a divided rule, names its own target in header form. In prefix form
 // it gives none to Authorization either, in which Dapr looks for a target before it looks at the path.
 func invocationHeaders(r *routeFacts) []mesh.Finding {
 	var findings []mesh.Finding
-	for _, n := range r.invocations {
+	for _, n := range r.eachRule() {
 		rule := &r.rules[n.rule]
 		field := fmt.Sprintf("spec.rules[%d]", n.rule)
 		if missing := mesh.MissingRemovals(rule.Filters, n.Form); len(missing) > 0 {
@@ -43,7 +43,7 @@ func (r *routeFacts) givenHeaders(n invocation, filters []gatewayv1.HTTPRouteFil
 			continue
 		}
 		for _, h := range slices.Concat(modifier.Set, modifier.Add) {
-			target := n.Form == mesh.InvokeHeader && !inBackend && strings.EqualFold(string(h.Name), mesh.HeaderAppID)
+			target := n.Form == mesh.InvokeHeader && inBackend == n.divided && strings.EqualFold(string(h.Name), mesh.HeaderAppID)
 			basic := n.Form == mesh.InvokePrefix && strings.EqualFold(string(h.Name), "authorization")
 			if (mesh.IsDaprHeader(string(h.Name)) && !target) || basic {
 				findings = append(findings, r.finding(mesh.CodeDaprHeaders, fmt.Sprintf("%s[%d].requestHeaderModifier", field, i),

@@ -15,7 +15,7 @@ import (
 // route, Gateway or app is in mode strict.
 func retargets(r *routeFacts) []mesh.Finding {
 	var findings []mesh.Finding
-	for _, n := range r.invocations {
+	for _, n := range r.eachApp() {
 		if n.Form != mesh.InvokePrefix {
 			continue
 		}

@@ -52,6 +52,26 @@ spec:
     backendRefs: [{name: ingress-dapr, port: 3500}]
 `
 
+const dividedRoute = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: whoami-route, namespace: default}
+spec:
+  parentRefs: [{name: default-gateway}]
+  rules:
+  - filters:
+    - type: RequestHeaderModifier
+      requestHeaderModifier: {remove: [dapr-api-token, dapr-callee-app-id, dapr-caller-app-id, dapr-caller-namespace]}
+    backendRefs:
+    - {name: ingress-dapr-to-whoami, port: 3500, weight: 1, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: dapr-app-id, value: whoami.default}]}}]}
+    - {name: ingress-dapr-to-cart-shop, port: 3500, weight: 3, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: dapr-app-id, value: cart.shop}]}}]}
+`
+
+// granted lets routes of the route's namespace refer to the second app.
+func granted(v *mesh.View) {
+	v.Grants = []mesh.Grant{{Namespace: "shop", FromKind: mesh.KindHTTPRoute, FromNamespace: "default"}}
+}
+
 const directRoute = `
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -108,7 +128,27 @@ func routeCases() []routeCase {
 			refused + `spec.rules[0].filters[1].requestHeaderModifier: the rule invokes app "whoami.default" and gives a value to header "authorization", in which Dapr may find another target or caller. Leave the header out of the modifier. [DPR204]`,
 		}},
 		{name: "a target given at the backend", base: headerRoute, tweaks: []string{"port: 3500}", "port: 3500, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: dapr-app-id, value: cart.shop}]}}]}"}, want: []string{
-			refused + `spec.rules[0].backendRefs[0].filters[0].requestHeaderModifier: the rule invokes app "whoami.default" and gives a value to header "dapr-app-id", in which Dapr may find another target or caller. Leave the header out of the modifier. [DPR204]`,
+			refused + "spec.rules[0].backendRefs[0]: the rule names Service default/ingress-dapr, which belongs to a companion, and it does not invoke one enrolled app through the companion of a Gateway." + ownService,
+		}},
+		{name: "divided between apps", base: dividedRoute, view: []func(*mesh.View){granted}},
+		{name: "divided without a grant", base: dividedRoute, want: []string{
+			refused + `spec.rules[0]: the rule invokes app "cart.shop", and no ReferenceGrant in namespace shop lets an HTTPRoute of namespace default refer to its Service cart. Ask the owner of Service shop/cart for a ReferenceGrant. [DPR207]`,
+		}},
+		{name: "divided at one Service", base: dividedRoute, tweaks: []string{"name: ingress-dapr-to-cart-shop", "name: ingress-dapr"}, view: []func(*mesh.View){granted}, want: []string{
+			refused + "spec.rules[0].backendRefs[1]: the rule names Service default/ingress-dapr, which belongs to a companion, and a backendRef that names its own app needs the Service for that app: Cilium keeps their headers apart by Service." + ownService,
+		}},
+		{name: "divided at another app's Service", base: dividedRoute, tweaks: []string{"value: cart.shop", "value: whoami.default"}, want: []string{
+			refused + "spec.rules[0].backendRefs[1]: the rule names Service default/ingress-dapr-to-cart-shop, which belongs to a companion, and its backendRefs name different companions." + ownService,
+		}},
+		{name: "a name that Cilium would not read", base: dividedRoute, tweaks: []string{"{set: [{name: dapr-app-id, value: cart.shop}]}}", "{set: [{name: dapr-app-id, value: cart.shop}]}}, {type: ResponseHeaderModifier, responseHeaderModifier: {remove: [x-a]}}"}, view: []func(*mesh.View){granted}, want: []string{
+			refused + "spec.rules[0].backendRefs[1]: the rule names Service default/ingress-dapr-to-cart-shop, which belongs to a companion, and Cilium takes only the last filter of a backendRef, which must be the one that names the app." + ownService,
+		}},
+		{name: "divided, and named for all", base: dividedRoute, tweaks: []string{"{remove: [", "{set: [{name: dapr-app-id, value: whoami.default}], remove: ["}, want: []string{
+			refused + "spec.rules[0].backendRefs[0]: the rule names Service default/ingress-dapr-to-whoami, which belongs to a companion, and it does not invoke one enrolled app through the companion of a Gateway." + ownService,
+			refused + "spec.rules[0].backendRefs[1]: the rule names Service default/ingress-dapr-to-cart-shop, which belongs to a companion, and it does not invoke one enrolled app through the companion of a Gateway." + ownService,
+		}},
+		{name: "divided, and one is plain", base: dividedRoute, tweaks: []string{"name: ingress-dapr-to-cart-shop, port: 3500", "name: legacy, port: 8080"}, want: []string{
+			refused + `spec.rules[0].backendRefs[1]: backend "legacy" is outside the mesh, and the rule goes through the companion of Gateway default/default-gateway to app "whoami.default". Give each a rule of its own. [DPR201]`,
 		}},
 		{name: "two targets", base: headerRoute, tweaks: []string{"set: [", "set: [{name: DAPR-APP-ID, value: cart.shop}, "}, want: []string{
 			refused + "spec.rules[0].backendRefs[0]: the rule names Service default/ingress-dapr, which belongs to a companion, and it does not invoke one enrolled app through the companion of a Gateway." + ownService,

@@ -254,7 +254,7 @@ func TestGRPCAPI(t *testing.T) {
 		objects []runtime.Object
 		want    []string
 	}{
-		{"ingress", companion.Ingress(ingress(), input()), []string{"invoke.v1"}},
+		{"ingress", companion.Ingress(ingress(), input()), nil},
 		{"app without Dapr's API", companion.App(closed, input()), nil},
 	}
 	for _, tt := range tests {

@@ -51,6 +51,9 @@ func App(app mesh.App, in Input) []runtime.Object {
 func Ingress(ingress mesh.Ingress, in Input) []runtime.Object {
 	i := ofIngress(ingress, in)
 	objects := []runtime.Object{i.serviceAccount(), i.configurationObject(), i.ingressService()}
+	for _, app := range ingress.Splits {
+		objects = append(objects, i.splitService(app))
+	}
 	return append(objects, i.shared()...)
 }
 

@@ -68,13 +68,16 @@ type nameResolutionSpec struct {
 	Configuration map[string]string `json:"configuration"`
 }
 
-// ingressConfiguration leaves an ingress companion nothing but service invocation, over both protocols.
+// ingressConfiguration leaves an ingress companion nothing but service invocation. Over gRPC that is the proxying of calls, of which the
+// API rules know nothing (dapr pkg/api/grpc/endpoints.go); the API's own InvokeService is closed, because a client of a GRPCRoute could
+// choose any target in its message.
 func ingressConfiguration(config mesh.Config) configurationSpec {
+	closed := closedAPI()
 	return configurationSpec{
-		API: &apiSpec{Allowed: []apiRule{
-			{Name: "invoke", Version: "v1.0", Protocol: "http"},
-			{Name: "invoke", Version: "v1", Protocol: "grpc"},
-		}},
+		API: &apiSpec{
+			Allowed: []apiRule{{Name: "invoke", Version: "v1.0", Protocol: "http"}, closed.Allowed[1]},
+			Denied:  closed.Denied,
+		},
 		NameResolution: nameResolution(config),
 	}
 }

@@ -93,6 +93,9 @@ func ingressCases() []goldenCase {
 	return []goldenCase{
 		{"ingress", gateway(func(*mesh.Ingress, *companion.Input) {})},
 		{"ingress-grpc", gateway(func(g *mesh.Ingress, _ *companion.Input) { g.GRPC, g.LocalRedirect = true, true })},
+		{"ingress-splits", gateway(func(g *mesh.Ingress, _ *companion.Input) {
+			g.Splits = []mesh.AppRef{{Namespace: "default", ID: "whoami"}, {Namespace: "shop", ID: "cart"}}
+		})},
 		{"ingress-deployment", gateway(func(g *mesh.Ingress, _ *companion.Input) {
 			g.Strategy, g.Replicas, g.LocalRedirect = mesh.StrategyDeployment, 3, true
 		})},

@@ -77,6 +77,12 @@ func (i instance) ingressService() *corev1.Service {
 	return i.service(i.name(), ports...)
 }
 
+// splitService stands in front of the ingress companion for one app of a divided rule. Gateways keep the headers of weighted backends
+// apart by Service, so each app needs one of its own (facts: section 3).
+func (i instance) splitService(app mesh.AppRef) *corev1.Service {
+	return i.service(mesh.SplitServiceName(i.ref, app), servicePort(portNameHTTP, mesh.PortHTTP, i.httpPort))
+}
+
 func (i instance) service(name string, ports ...corev1.ServicePort) *corev1.Service {
 	return &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},

@@ -10,16 +10,20 @@ import (
 	"pgregory.net/rapid"
 )
 
+// drawer draws routes. A wild one draws what is refused as often as what is not.
+type drawer struct{ wild bool }
+
 // anyHTTPRoute draws a route that the API server takes: every kind of match, filter and field of HTTPRoute v1, in combinations that its
 // schema and CEL allow.
 func anyHTTPRoute(t *rapid.T) []byte {
-	rules := rapid.SliceOfN(rapid.Custom(anyRule), 1, 5).Draw(t, "rules")
+	d := drawer{wild: rapid.IntRange(0, 3).Draw(t, "wild") == 0}
+	rules := rapid.SliceOfN(rapid.Custom(d.rule), 1, 5).Draw(t, "rules")
 	for i, rule := range rules {
 		if rapid.IntRange(0, 2).Draw(t, "named") == 0 {
 			rule["name"] = fmt.Sprintf("rule-%d", i)
 		}
 	}
-	spec := map[string]any{"parentRefs": anyParents(t), "rules": rules}
+	spec := map[string]any{"parentRefs": d.parents(t), "rules": rules}
 	if rapid.IntRange(0, 3).Draw(t, "hosts") == 0 {
 		spec["hostnames"] = []any{rapid.SampledFrom([]string{"shop.example.com", "*.example.com"}).Draw(t, "host")}
 	}
@@ -47,9 +51,13 @@ func anyObject(t *rapid.T, kind string, spec map[string]any) []byte {
 	return data
 }
 
-func anyParents(t *rapid.T) []any {
+func (d drawer) parents(t *rapid.T) []any {
 	parent := map[string]any{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "default-gateway"}
-	switch rapid.SampledFrom([]string{"", "", "section", "port", "two sections", "plain", "service"}).Draw(t, "parents") {
+	kinds := []string{"", "", "section", "port", "two sections"}
+	if d.wild {
+		kinds = append(kinds, "plain", "service")
+	}
+	switch rapid.SampledFrom(kinds).Draw(t, "parents") {
 	case "section":
 		parent["sectionName"] = "http"
 	case "port":
@@ -68,29 +76,38 @@ func anyParents(t *rapid.T) []any {
 	return []any{parent}
 }
 
-func anyBackends(t *rapid.T, services []map[string]any) []any {
+// backends draws one Service, or several with weights.
+func (d drawer) backends(t *rapid.T, services []map[string]any) []any {
 	count := rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "backends")
+	one := rapid.SampledFrom(services).Draw(t, "backend")
 	var refs []any
 	for range count {
-		ref := maps.Clone(rapid.SampledFrom(services).Draw(t, "backend"))
+		ref := maps.Clone(one)
+		if d.wild {
+			ref = maps.Clone(rapid.SampledFrom(services).Draw(t, "another"))
+		}
 		maps.Copy(ref, map[string]any{"group": "", "kind": "Service", "weight": rapid.IntRange(0, 9).Draw(t, "weight")})
-		if rapid.IntRange(0, 19).Draw(t, "backend filter") == 0 {
-			ref["filters"] = []any{headerFilter(t)}
+		if d.wild && rapid.IntRange(0, 9).Draw(t, "backend filter") == 0 {
+			ref["filters"] = []any{d.headerFilter(t)}
 		}
 		refs = append(refs, ref)
 	}
 	return refs
 }
 
-func httpServices() []map[string]any {
-	return []map[string]any{
+func (d drawer) httpServices() []map[string]any {
+	services := []map[string]any{
 		{"name": "whoami", "port": 80}, {"name": "whoami", "port": 80}, {"name": "cart", "port": 8000}, {"name": "stock", "namespace": "shop", "port": 8080},
-		{"name": "legacy", "port": 8080}, {"name": "whoami", "port": 81}, {"name": "ledger", "port": 9000},
+		{"name": "legacy", "port": 8080},
 	}
+	if d.wild {
+		services = append(services, map[string]any{"name": "whoami", "port": 81}, map[string]any{"name": "ledger", "port": 9000})
+	}
+	return services
 }
 
-// anyRule draws a rule. What excludes one another in the API (CEL of HTTPRouteRule) is not drawn together.
-func anyRule(t *rapid.T) map[string]any {
+// rule draws a rule. What excludes one another in the API (CEL of HTTPRouteRule) is not drawn together.
+func (d drawer) rule(t *rapid.T) map[string]any {
 	rule := map[string]any{}
 	kind := rapid.SampledFrom([]string{"plain", "plain", "plain", "prefix", "full", "host", "redirect"}).Draw(t, "kind")
 	types, most := []string{"PathPrefix", "PathPrefix", "Exact", "RegularExpression"}, 3
@@ -113,22 +130,25 @@ func anyRule(t *rapid.T) map[string]any {
 		return rule
 	}
 	if rapid.IntRange(0, 9).Draw(t, "empty") > 0 {
-		rule["backendRefs"] = anyBackends(t, httpServices())
+		rule["backendRefs"] = d.backends(t, d.httpServices())
 	}
-	if filters = append(filters, anyFilters(t)...); len(filters) > 0 {
+	if filters = append(filters, d.filters(t)...); len(filters) > 0 {
 		rule["filters"] = filters
 	}
 	maps.Copy(rule, anyExtras(t))
 	return rule
 }
 
-func anyFilters(t *rapid.T) []any {
+func (d drawer) filters(t *rapid.T) []any {
 	var filters []any
 	if rapid.IntRange(0, 2).Draw(t, "headers") == 0 {
-		filters = append(filters, headerFilter(t))
+		filters = append(filters, d.headerFilter(t))
 	}
 	if rapid.IntRange(0, 9).Draw(t, "mirrored") == 0 {
-		name := rapid.SampledFrom([]string{"legacy", "legacy", "cart"}).Draw(t, "mirror")
+		name := "legacy"
+		if d.wild && rapid.Bool().Draw(t, "mirror to an app") {
+			name = "cart"
+		}
 		filters = append(filters, map[string]any{"type": "RequestMirror", "requestMirror": map[string]any{
 			"backendRef": map[string]any{"group": "", "kind": "Service", "name": name, "port": 8080},
 		}})
@@ -138,15 +158,19 @@ func anyFilters(t *rapid.T) []any {
 			"set": []any{map[string]any{"name": "X-Server", "value": "gone"}},
 		}})
 	}
-	if rapid.IntRange(0, 19).Draw(t, "extended") == 0 {
+	if d.wild && rapid.IntRange(0, 9).Draw(t, "extended") == 0 {
 		filters = append(filters, map[string]any{"type": "ExtensionRef", "extensionRef": map[string]any{"group": "example.com", "kind": "Filter", "name": "f"}})
 	}
 	return filters
 }
 
-func headerFilter(t *rapid.T) map[string]any {
+func (d drawer) headerFilter(t *rapid.T) map[string]any {
 	modifier := map[string]any{"add": []any{map[string]any{"name": "X-Added", "value": "<&>"}}}
-	switch rapid.SampledFrom([]string{"", "set", "remove", "dapr", "credentials", "long"}).Draw(t, "modifier") {
+	kinds := []string{"", "set", "remove", "credentials"}
+	if d.wild {
+		kinds = append(kinds, "dapr", "long")
+	}
+	switch rapid.SampledFrom(kinds).Draw(t, "modifier") {
 	case "set":
 		modifier["set"] = []any{map[string]any{"name": "X-Client", "value": "c"}}
 	case "remove":

@@ -55,7 +55,7 @@ func routeReferenceRules() []Rule {
 			Severity: mesh.Deny,
 			Means:    "The rule has a filter that Cilium accepts and ignores in silence: an ExtensionRef, or a URLRewrite on a backendRef.",
 			Why:      "The route would not do what it says, and nobody would be told.",
-			Example:  `HTTPRoute default/whoami-route refused: spec.rules[0].backendRefs[0].filters[0]: Cilium ignores a URLRewrite on a backendRef. Move it to the filters of the rule. [DPR205]`,
+			Example:  `HTTPRoute default/whoami-route refused: spec.rules[0].backendRefs[0].filters[0]: Cilium ignores a URLRewrite on a backendRef of an HTTPRoute. Move it to the filters of the rule. [DPR205]`,
 			Mend:     "Move the filter to the rule, or leave it out.",
 		},
 		{

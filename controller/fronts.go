@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// fronts tells what routes ask of the Services in front of ingress companions, also those that go straight to the apps yet and will join:
+// the gRPC port for GRPCRoutes, and a Service for each app of a rule that is divided between several; and which of it is there.
+func (b *build) fronts(services []*corev1.Service) {
+	for _, s := range services {
+		i := b.ingress(mesh.AppRef{Namespace: s.Namespace, ID: s.Labels[mesh.LabelInstance]})
+		if i >= 0 && s.Name == mesh.CompanionName(b.view.Ingresses[i].ID) {
+			b.view.Ingresses[i].GRPCServed = slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == mesh.PortGRPC })
+		}
+	}
+	for _, target := range slices.Concat(b.view.Routes, b.result.joining) {
+		if i := b.ingress(target.Ingress); i >= 0 && target.Route.Kind == mesh.KindGRPCRoute {
+			b.view.Ingresses[i].GRPC = true
+		}
+	}
+	for _, r := range b.stored {
+		for _, split := range r.splits(b.view) {
+			if i := b.ingress(split.Ingress); i >= 0 {
+				b.view.Ingresses[i].Splits = append(b.view.Ingresses[i].Splits, split.App)
+			}
+		}
+	}
+	for i := range b.view.Ingresses {
+		splits := b.view.Ingresses[i].Splits
+		slices.SortFunc(splits, func(x, y mesh.AppRef) int { return compareTargets(mesh.RouteTarget{App: x}, mesh.RouteTarget{App: y}) })
+		b.view.Ingresses[i].Splits = slices.Compact(splits)
+	}
+}
+
+// ingress is the index of an ingress in the View, or -1.
+func (b *build) ingress(ref mesh.AppRef) int {
+	return slices.IndexFunc(b.view.Ingresses, func(g mesh.Ingress) bool { return g.AppRef == ref })
+}
