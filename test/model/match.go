@@ -73,17 +73,20 @@ func hostOf(hostnames []gatewayv1.Hostname, host string) (string, bool) {
 	return best, found
 }
 
-// precedence orders candidates, the winner first.
-func precedence(a, b match) int {
-	hostRank := func(h string) int {
-		if strings.HasPrefix(h, "*") {
-			return 1
-		}
-		if h == "" {
-			return 2
-		}
+// hostRank puts a hostname before one with a wildcard, and that before none.
+func hostRank(host string) int {
+	switch {
+	case host == "":
+		return 2
+	case strings.HasPrefix(host, "*"):
+		return 1
+	default:
 		return 0
 	}
+}
+
+// precedence orders candidates, the winner first.
+func precedence(a, b match) int {
 	return cmp.Or(
 		cmp.Compare(hostRank(a.host), hostRank(b.host)),
 		cmp.Compare(len(b.host), len(a.host)),

@@ -220,3 +220,54 @@ func TestTraefikCleans(t *testing.T) {
 		}
 	}
 }
+
+func TestGRPC(t *testing.T) {
+	r := &gatewayv1.GRPCRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "r"}}
+	if err := yaml.UnmarshalStrict([]byte(`rules:
+- {backendRefs: [{name: any, port: 80}]}
+- {matches: [{method: {service: a.B}}], backendRefs: [{name: service, port: 80}]}
+- {matches: [{method: {service: a.B, method: C}}], backendRefs: [{name: method, port: 80}]}
+- {matches: [{method: {service: a.B}, headers: [{name: x-a, value: a}]}], backendRefs: [{name: headers, port: 80}]}
+- {matches: [{method: {service: none.X}}], backendRefs: [{name: nowhere, port: 80, weight: 0}]}
+- {matches: [{method: {type: RegularExpression, service: "p.+", method: "[A-Z]+"}}], backendRefs: [{name: pattern, port: 80}]}
+`), &r.Spec); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path   string
+		header http.Header
+		want   string
+		status int
+	}{
+		{path: "/x.Y/Z", want: "any"},
+		{path: "/a.B/D", want: "service"},
+		{path: "/a.B/C", want: "method"},
+		{path: "/a.B/D", header: http.Header{"X-A": {"a"}}, want: "headers"},
+		{path: "/pq.R/S", want: "pattern"},
+		{path: "/none.X/Y", status: http.StatusInternalServerError},
+		{path: "/", status: http.StatusNotFound},
+	} {
+		call := model.Request{Method: http.MethodPost, Path: c.path, Header: c.header}
+		got := model.GRPCGateway{Implementation: model.Cilium119, Routes: []*gatewayv1.GRPCRoute{r}}.Deliver(call)
+		if len(got) != 1 || got[0].To.Name != c.want || got[0].Status != c.status {
+			t.Errorf("%s %v: want %q %d, got %+v", c.path, c.header, c.want, c.status, got)
+		}
+	}
+	whoami, other := model.App{ID: "whoami", Namespace: "default"}, model.App{ID: "other", Namespace: "shop"}
+	for _, c := range []struct {
+		name, path string
+		header     http.Header
+		to         model.App
+		status     int
+	}{
+		{name: "target", path: "/a.B/C", header: http.Header{"Dapr-App-Id": {"whoami"}}, to: whoami},
+		{name: "the callee beats the target", path: "/a.B/C", header: http.Header{"Dapr-App-Id": {"whoami"}, "Dapr-Callee-App-Id": {"other.shop"}}, to: other},
+		{name: "no target", path: "/a.B/C", status: http.StatusInternalServerError},
+		{name: "Dapr's own API", path: "/dapr.proto.runtime.v1.Dapr/InvokeService", header: http.Header{"Dapr-App-Id": {"whoami"}}, status: http.StatusNotImplemented},
+	} {
+		got := model.Daprd{Namespace: "default"}.GRPC(model.Request{Path: c.path, Header: c.header})
+		if got.To != c.to || got.Status != c.status {
+			t.Errorf("%s: want %v %d, got %+v", c.name, c.to, c.status, got)
+		}
+	}
+}

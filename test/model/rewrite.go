@@ -35,7 +35,8 @@ func (g Gateway) received(r Request) Request {
 
 // unreserved says whether a character never needs percent-encoding (RFC 3986, 2.3).
 func unreserved(c string) bool {
-	return strings.Contains("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", c)
+	const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+	return strings.Contains(characters, c)
 }
 
 // rewrite applies the rule's URLRewrite. It is false where the gateway refuses the request instead.

@@ -225,3 +225,43 @@ func anyExtras(t *rapid.T) map[string]any {
 	}
 	return extras
 }
+
+// anyGRPCRoute draws a GRPCRoute that the API server takes.
+func anyGRPCRoute(t *rapid.T) []byte {
+	d := drawer{wild: rapid.IntRange(0, 3).Draw(t, "wild") == 0}
+	rules := rapid.SliceOfN(rapid.Custom(d.grpcRule), 1, 4).Draw(t, "rules")
+	return anyObject(t, "GRPCRoute", map[string]any{"parentRefs": d.parents(t), "rules": rules})
+}
+
+func (d drawer) grpcRule(t *rapid.T) map[string]any {
+	services := []map[string]any{{"name": "ledger", "port": 9000}, {"name": "audit", "port": 9001}, {"name": "legacy", "port": 8080}}
+	if d.wild {
+		services = append(services, map[string]any{"name": "whoami", "port": 80}, map[string]any{"name": "ledger", "port": 9009})
+	}
+	rule := map[string]any{"backendRefs": d.backends(t, services)}
+	if rapid.IntRange(0, 3).Draw(t, "matched") > 0 {
+		rule["matches"] = rapid.SliceOfN(rapid.Custom(anyGRPCMatch), 1, 3).Draw(t, "matches")
+	}
+	if filters := d.filters(t); len(filters) > 0 {
+		rule["filters"] = filters
+	}
+	return rule
+}
+
+func anyGRPCMatch(t *rapid.T) any {
+	match := map[string]any{}
+	switch rapid.SampledFrom([]string{"none", "service", "method", "both", "pattern"}).Draw(t, "method") {
+	case "service":
+		match["method"] = map[string]any{"type": "Exact", "service": "ledger.v1.Ledger"}
+	case "method":
+		match["method"] = map[string]any{"type": "Exact", "method": "Post"}
+	case "both":
+		match["method"] = map[string]any{"type": "Exact", "service": "ledger.v1.Ledger", "method": rapid.SampledFrom([]string{"Post", "Get"}).Draw(t, "called")}
+	case "pattern":
+		match["method"] = map[string]any{"type": "RegularExpression", "service": "ledger.+", "method": ".*"}
+	}
+	if rapid.IntRange(0, 2).Draw(t, "header") == 0 {
+		match["headers"] = []any{map[string]any{"type": "Exact", "name": rapid.SampledFrom([]string{"x-tenant", "dapr-app-id"}).Draw(t, "header name"), "value": "a"}}
+	}
+	return match
+}

@@ -69,13 +69,15 @@ func jsonOf(t *testing.T, file string) []byte {
 // user's rule that it is read as.
 func TestGoldensMeanTheSame(t *testing.T) {
 	for _, g := range goldens(t) {
-		if g.kind != mesh.KindHTTPRoute {
-			continue
-		}
 		t.Run(g.name, func(t *testing.T) {
 			original := g.in
 			if strings.Contains(string(g.in), "-dapr") {
 				original = restored(t, g)
+			}
+			if g.kind != mesh.KindHTTPRoute {
+				route := grpcRoute(t, original)
+				checkGRPCMeaning(t, route, grpcRoute(t, g.out), g.view, callsFor(route))
+				return
 			}
 			route := httpRoute(t, original)
 			checkMeaning(t, route, httpRoute(t, g.out), g.view, requestsFor(route))

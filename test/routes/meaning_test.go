@@ -18,6 +18,11 @@ import (
 	"github.com/daprise/daprise/test/model"
 )
 
+// deliverer is a model of a gateway, for either kind of route.
+type deliverer interface {
+	Deliver(r model.Request) []model.Delivery
+}
+
 // end is where a request ends, with its share in percent of a million, so that shares compare as numbers.
 type end struct {
 	To     string
@@ -55,7 +60,7 @@ func ends(deliveries []end, weights []int32) map[string]int64 {
 // past is where a request ends without the mesh, and as Dapr would carry it there: without the headers by which Dapr believes
 // clients, with a clean path where the way leads to an app of the mesh. An implementation of the gateway is given, because gateways
 // that get a path wrong are expected to do so with and without the mesh.
-func past(gateway model.Gateway, view *mesh.View, r model.Request) map[string]int64 {
+func past(gateway deliverer, view *mesh.View, r model.Request) map[string]int64 {
 	var all []end
 	var weights []int32
 	for _, d := range gateway.Deliver(r) {
@@ -70,7 +75,7 @@ func past(gateway model.Gateway, view *mesh.View, r model.Request) map[string]in
 }
 
 // through is where a request ends on its way through the companions.
-func through(gateway model.Gateway, view *mesh.View, r model.Request) map[string]int64 {
+func through(gateway deliverer, view *mesh.View, r model.Request) map[string]int64 {
 	var all []end
 	var weights []int32
 	for _, d := range gateway.Deliver(r) {
@@ -79,6 +84,9 @@ func through(gateway model.Gateway, view *mesh.View, r model.Request) map[string
 		switch ingress, ok := ingressOf(view, d.To); {
 		case d.Status != 0:
 			e = end{Status: d.Status}
+		case ok && d.To.Port == mesh.PortGRPC:
+			e = arrived(view, model.Daprd{Namespace: ingress.Namespace}.GRPC(d.Request))
+			e.Header = withoutDapr(e.Header)
 		case ok:
 			e = arrived(view, model.Daprd{Namespace: ingress.Namespace}.HTTP(d.Request))
 			e.Mirror = d.Mirror
@@ -130,11 +138,16 @@ func arrived(view *mesh.View, a model.Arrival) end {
 // ingressOf finds the companion behind a Service: its own, or one of those in front of it for one app.
 func ingressOf(view *mesh.View, to model.Service) (mesh.Ingress, bool) {
 	for _, g := range view.Ingresses {
-		if g.Namespace != to.Namespace || to.Port != mesh.PortHTTP {
+		if g.Namespace != to.Namespace || to.Port != mesh.PortHTTP && to.Port != mesh.PortGRPC {
 			continue
 		}
-		if to.Name == g.ID+"-dapr" || strings.HasPrefix(to.Name, g.ID+"-dapr-to-") {
+		if to.Name == mesh.CompanionName(g.ID) {
 			return g, true
+		}
+		for _, a := range view.Apps {
+			if to.Name == mesh.SplitServiceName(g.AppRef, a.AppRef) && to.Port == mesh.PortHTTP {
+				return g, true
+			}
 		}
 	}
 	return mesh.Ingress{}, false
@@ -169,28 +182,59 @@ func withoutDapr(header http.Header) http.Header {
 	return left
 }
 
-// checkMeaning wants a rewritten route to do with requests what the original does, on an implementation of the gateway. Where the
-// gateway itself does not do with the original what the specification says, either is right.
+// checkMeaning wants a rewritten route to do with requests what the original does, on each implementation of the gateway that the View's
+// config stands for.
 func checkMeaning(t tester, original, rewritten *gatewayv1.HTTPRoute, view *mesh.View, requests []model.Request) {
 	t.Helper()
+	gateway := func(implementation model.Implementation, route *gatewayv1.HTTPRoute) deliverer {
+		return model.Gateway{Implementation: implementation, Routes: []*gatewayv1.HTTPRoute{route}}
+	}
 	for _, implementation := range implementationsOf(view) {
-		before := model.Gateway{Implementation: implementation, Routes: []*gatewayv1.HTTPRoute{original}}
-		specified := model.Gateway{Implementation: model.Specification, Routes: before.Routes}
-		after := model.Gateway{Implementation: implementation, Routes: []*gatewayv1.HTTPRoute{rewritten}}
+		ways := ways{
+			before: gateway(implementation, original), specified: gateway(model.Specification, original), after: gateway(implementation, rewritten),
+		}
 		for _, r := range requests {
 			if healthCheck(rewritten, r) {
 				continue
 			}
-			got := through(after, view, r)
-			want := past(specified, view, r)
-			if cmp.Equal(want, got) || cmp.Equal(past(before, view, r), got) {
-				continue
+			if diff := ways.compare(view, r); diff != "" {
+				t.Errorf("%s, %s\noriginal: %s\nrewritten: %s", implementation, diff, encoded(t, original.Spec), encoded(t, rewritten.Spec))
+				return
 			}
-			t.Errorf("%s, %s %s?%s %v (-past the mesh +through it):\n%s\noriginal: %s\nrewritten: %s", implementation, r.Method, r.Path, r.Query,
-				r.Header, cmp.Diff(want, got), encoded(t, original.Spec), encoded(t, rewritten.Spec))
-			return
 		}
 	}
+}
+
+// checkGRPCMeaning is checkMeaning for GRPCRoutes.
+func checkGRPCMeaning(t tester, original, rewritten *gatewayv1.GRPCRoute, view *mesh.View, calls []model.Request) {
+	t.Helper()
+	gateway := func(implementation model.Implementation, route *gatewayv1.GRPCRoute) deliverer {
+		return model.GRPCGateway{Implementation: implementation, Routes: []*gatewayv1.GRPCRoute{route}}
+	}
+	for _, implementation := range implementationsOf(view) {
+		ways := ways{
+			before: gateway(implementation, original), specified: gateway(model.Specification, original), after: gateway(implementation, rewritten),
+		}
+		for _, r := range calls {
+			if diff := ways.compare(view, r); diff != "" {
+				t.Errorf("%s, %s\noriginal: %s\nrewritten: %s", implementation, diff, encoded(t, original.Spec), encoded(t, rewritten.Spec))
+				return
+			}
+		}
+	}
+}
+
+// ways are the original route on an implementation of the gateway and on one that is as specified, and the rewritten route.
+type ways struct{ before, specified, after deliverer }
+
+// compare tells what the rewritten route does otherwise than the original. Where the gateway itself does not do with the original what
+// the specification says, either is right.
+func (w ways) compare(view *mesh.View, r model.Request) string {
+	got, want := through(w.after, view, r), past(w.specified, view, r)
+	if cmp.Equal(want, got) || cmp.Equal(past(w.before, view, r), got) {
+		return ""
+	}
+	return fmt.Sprintf("%s %s?%s %v (-past the mesh +through it):\n%s", r.Method, r.Path, r.Query, r.Header, cmp.Diff(want, got))
 }
 
 // implementationsOf are the models that a View's gateway.implementation stands for.

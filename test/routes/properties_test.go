@@ -33,6 +33,22 @@ func TestGeneratedHTTPRoutes(t *testing.T) {
 	})
 }
 
+// TestGeneratedGRPCRoutes is TestGeneratedHTTPRoutes for GRPCRoutes.
+func TestGeneratedGRPCRoutes(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		view := worldView(rapid.SampledFrom([]string{"cilium", "traefik"}).Draw(r, "implementation"), mesh.InvokePrefix)
+		in := anyGRPCRoute(r)
+		out, findings := admit(r, mutate.Request{Kind: mesh.KindGRPCRoute, Object: in}, view)
+		if out == nil {
+			checkRefusals(r, findings)
+			return
+		}
+		checkProperties(r, subject{kind: mesh.KindGRPCRoute, in: in, out: out, view: view})
+		original := grpcRoute(r, in)
+		checkGRPCMeaning(r, original, grpcRoute(r, out), view, callsFor(original))
+	})
+}
+
 // subject is a route that was admitted.
 type subject struct {
 	kind    string
@@ -77,14 +93,15 @@ func checkProperties(t tester, s subject) {
 // checkEdits changes each rule in turn as kubectl edit would.
 func checkEdits(t tester, s subject) {
 	t.Helper()
-	if s.kind != mesh.KindHTTPRoute {
-		return
+	field, value := "timeouts", map[string]any{"request": "7s"}
+	if s.kind == mesh.KindGRPCRoute {
+		field, value = "sessionPersistence", map[string]any{"sessionName": "s"}
 	}
 	before := rulesOf(t, s.out)
 	for i := range before {
 		edited := tree(t, s.out)
 		rule := maps.Clone(before[i].(map[string]any))
-		rule["timeouts"] = map[string]any{"request": "7s"}
+		rule[field] = value
 		edited["spec"].(map[string]any)["rules"].([]any)[i] = rule
 		stored, findings := admit(t, mutate.Request{Kind: s.kind, Object: encoded(t, edited), OldObject: s.out}, s.view)
 		if stored == nil {
@@ -101,7 +118,7 @@ func checkEdits(t tester, s subject) {
 				t.Errorf("rule %d changed (-before +after):\n%s", j, cmp.Diff(before[j], after[j]))
 			}
 		}
-		if got := after[i].(map[string]any)["timeouts"]; !cmp.Equal(got, any(map[string]any{"request": "7s"})) {
+		if got := after[i].(map[string]any)[field]; !cmp.Equal(got, any(value)) {
 			t.Errorf("the edit of rule %d is lost: %v", i, after[i])
 		}
 	}

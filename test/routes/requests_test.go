@@ -79,3 +79,45 @@ func hostFor(route *gatewayv1.HTTPRoute) string {
 	}
 	return strings.Replace(string(route.Spec.Hostnames[0]), "*", "sub", 1)
 }
+
+// callsFor are calls at and beside what a GRPCRoute matches, with and without its metadata, and with metadata by which a client would
+// choose target or caller.
+func callsFor(route *gatewayv1.GRPCRoute) []model.Request {
+	var calls []model.Request
+	for i := range route.Spec.Rules {
+		matches := route.Spec.Rules[i].Matches
+		if len(matches) == 0 {
+			matches = []gatewayv1.GRPCRouteMatch{{}}
+		}
+		for _, m := range matches {
+			service, method := "any.Service", "Any"
+			if m.Method != nil && m.Method.Service != nil {
+				service = sample(*m.Method.Service)
+			}
+			if m.Method != nil && m.Method.Method != nil {
+				method = sample(*m.Method.Method)
+			}
+			header := http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}, "X-Data-Bin": {"AAE="}}
+			for _, h := range m.Headers {
+				header.Set(string(h.Name), sample(h.Value))
+			}
+			attack := header.Clone()
+			for _, name := range []string{"Dapr-App-Id", "Dapr-Callee-App-Id", "Dapr-Caller-App-Id", "Dapr-Caller-Namespace", "Dapr-Api-Token"} {
+				attack.Set(name, "audit.default")
+			}
+			for _, path := range []string{"/" + service + "/" + method, "/" + service + "/Other", "/other.Service/" + method} {
+				for _, h := range []http.Header{header, attack, {}} {
+					calls = append(calls, model.Request{Method: http.MethodPost, Host: grpcHostFor(route), Path: path, Header: h})
+				}
+			}
+		}
+	}
+	return calls
+}
+
+func grpcHostFor(route *gatewayv1.GRPCRoute) string {
+	if len(route.Spec.Hostnames) == 0 {
+		return "any.example.com"
+	}
+	return strings.Replace(string(route.Spec.Hostnames[0]), "*", "sub", 1)
+}

@@ -35,7 +35,7 @@ func worldView(implementation string, invoke mesh.Invoke) *mesh.View {
 			app("default", "ledger", "grpc", 9000), app("default", "audit", "grpc", 9001),
 		},
 		Ingresses: []mesh.Ingress{{
-			AppRef: mesh.AppRef{Namespace: "default", ID: "ingress"}, Gateway: "default-gateway", Invoke: invoke, Companion: ready,
+			AppRef: mesh.AppRef{Namespace: "default", ID: "ingress"}, Gateway: "default-gateway", Invoke: invoke, Companion: ready, GRPCServed: true,
 		}},
 	}
 	for _, kind := range []string{mesh.KindHTTPRoute, mesh.KindGRPCRoute} {
@@ -97,6 +97,15 @@ func tree(t tester, data []byte) map[string]any {
 func httpRoute(t tester, data []byte) *gatewayv1.HTTPRoute {
 	t.Helper()
 	route := &gatewayv1.HTTPRoute{}
+	if err := json.Unmarshal(data, route); err != nil {
+		t.Fatalf("%v: %s", err, data)
+	}
+	return route
+}
+
+func grpcRoute(t tester, data []byte) *gatewayv1.GRPCRoute {
+	t.Helper()
+	route := &gatewayv1.GRPCRoute{}
 	if err := json.Unmarshal(data, route); err != nil {
 		t.Fatalf("%v: %s", err, data)
 	}
