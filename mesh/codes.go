@@ -41,6 +41,7 @@ const (
 	CodeServiceUnfit     Code = "DPR308"
 	CodeAmbiguousService Code = "DPR309"
 	CodeUnsafeOptOut     Code = "DPR310"
+	CodeSuppression      Code = "DPR311"
 	CodeKindMissing      Code = "DPR401"
 	CodeDaprVersion      Code = "DPR402"
 	CodeCiliumSetting    Code = "DPR403"
@@ -55,7 +56,7 @@ func Codes() []Code {
 		CodeMixedBackends, CodeMixedParents, CodeBackendPort, CodeDaprHeaders, CodeIgnoredFilter, CodeHeaderForm, CodeGrantMissing,
 		CodeCompanionService, CodeTooLarge, CodeDaprCannotCarry, CodePrefixRetarget, CodeJoining, CodeUnsupportedRule,
 		CodeUnknownKey, CodeBadValue, CodeNoPort, CodeAppIDTaken, CodeNameTaken, CodeSidecarToo, CodeDaprKeyRefused,
-		CodeServiceUnfit, CodeAmbiguousService, CodeUnsafeOptOut,
+		CodeServiceUnfit, CodeAmbiguousService, CodeUnsafeOptOut, CodeSuppression,
 		CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle,
 	}
 }
@@ -67,7 +68,7 @@ func (c Code) Coverage() bool { return strings.HasPrefix(string(c), "DPR1") }
 // wherever it is found.
 func (c Code) Warns() bool {
 	switch c {
-	case CodeHeaderForm, CodeDaprCannotCarry, CodePrefixRetarget, CodeJoining, CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle:
+	case CodeHeaderForm, CodeDaprCannotCarry, CodePrefixRetarget, CodeJoining, CodeSuppression, CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle:
 		return true
 	default:
 		return c.Coverage()

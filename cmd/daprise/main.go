@@ -1,33 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command daprise is the CLI, also as `kubectl daprise`. It reads no cluster.
+// Command daprise is the CLI, also as `kubectl daprise`: the webhook's answers for files, and what only a CLI can tell.
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
-// exitUsage is the exit status for a command line that cannot be understood (contract: "CLI shapes").
-const exitUsage = 2
-
 func main() {
-	if err := root().Execute(); err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "daprise:", err)
-		os.Exit(exitUsage)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(status)
+}
+
+// streams are those of a process.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run runs one command line and gives its exit status.
+func run(ctx context.Context, args []string, s streams) int {
+	command := root()
+	command.SetArgs(args)
+	command.SetIn(s.in)
+	command.SetOut(s.out)
+	command.SetErr(s.err)
+	err := command.ExecuteContext(ctx)
+	status, silent := statusOf(err)
+	if !silent {
+		_, _ = fmt.Fprintln(s.err, "daprise:", err)
 	}
+	return status
 }
 
 func root() *cobra.Command {
 	command := &cobra.Command{
 		Use:           "daprise",
-		Short:         "Dapr without sidecars on Cilium: what its refusals mean",
+		Short:         "Dapr without sidecars on Cilium: what admission would say, offline",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	command.AddCommand(explain(), printVersion())
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-") {
+		command.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl daprise"}
+	}
+	command.AddCommand(analyze(), inject(), uninject(), explain(), printVersion())
 	return command
 }
 

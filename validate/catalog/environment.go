@@ -41,3 +41,17 @@ func environmentRules() []Rule {
 		},
 	}
 }
+
+// suppressionRules are about what people say to daprise about its own findings.
+func suppressionRules() []Rule {
+	return []Rule{
+		{
+			Code:     mesh.CodeSuppression,
+			Title:    "Suppression without effect",
+			Severity: mesh.Warn,
+			Means:    "A suppression, by daprise.dev/suppress or by daprise analyze --suppress, is not in its grammar, has expired, or hides nothing any more. Only the CLI says so.",
+			Why:      "A suppression that nobody looks at hides the next finding, which is another one.",
+			Mend:     "Take it away, or give it another reason and day once what it hides has been looked at.",
+		},
+	}
+}

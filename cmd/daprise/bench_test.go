@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+// manyApps are n apps in namespaces of 50, each with a Service, a Deployment, a ServiceAccount, a ConfigMap, a route, two policies and an
+// autoscaler: eight documents.
+func manyApps(n int) string {
+	const each = 50
+	var b strings.Builder
+	b.WriteString(`apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata:
+  name: gw
+  namespace: infra
+  annotations: {daprise.dev/enabled: "true", dapr.io/app-id: ingress, daprise.dev/invoke: header}
+spec:
+  gatewayClassName: cilium
+  listeners:
+  - {name: http, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}
+---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: gw, namespace: infra}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: ingress}}
+  ingress:
+  - fromEntities: [ingress]
+    toPorts: [{ports: [{port: "3500", protocol: TCP}]}]
+`)
+	for i := range n {
+		if i%each == 0 {
+			b.WriteString(strings.ReplaceAll(teamDocuments, "TEAM", fmt.Sprintf("team-%d", i/each)))
+		}
+		b.WriteString(strings.NewReplacer("APP", fmt.Sprintf("app-%d", i), "TEAM", fmt.Sprintf("team-%d", i/each)).Replace(appDocuments))
+	}
+	return b.String()
+}
+
+const teamDocuments = `---
+apiVersion: v1
+kind: Namespace
+metadata: {name: TEAM}
+---
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: TEAM, namespace: infra}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: TEAM}]
+  to: [{group: "", kind: Service}]
+`
+
+const appDocuments = `---
+# The app APP.
+apiVersion: v1
+kind: Service
+metadata:
+  name: APP
+  namespace: TEAM
+  labels: {app: APP}
+  annotations:
+    daprise.dev/enabled: "true"
+spec:
+  selector:
+    app: APP
+  ports:
+  - name: http
+    port: 80
+    targetPort: 8080
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: APP
+  namespace: TEAM
+spec:
+  replicas: 2
+  selector:
+    matchLabels:
+      app: APP
+  template:
+    metadata:
+      labels:
+        app: APP
+    spec:
+      serviceAccountName: APP
+      containers:
+      - name: app
+        image: example.com/APP:1
+        ports:
+        - containerPort: 8080
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: APP
+  namespace: TEAM
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: APP
+  namespace: TEAM
+data:
+  settings.yaml: |
+    level: info
+    # more
+    size: 12
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: APP
+  namespace: TEAM
+spec:
+  parentRefs:
+  - name: gw
+    namespace: infra
+  hostnames: [APP.TEAM.example.com]
+  rules:
+  - matches:
+    - path: {type: PathPrefix, value: /}
+    backendRefs:
+    - name: APP
+      port: 80
+---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata:
+  name: APP-companion
+  namespace: TEAM
+spec:
+  endpointSelector:
+    matchLabels:
+      dapr.io/app-id: APP
+  ingress:
+  - fromEndpoints:
+    - matchLabels:
+        dapr.io/app-id: ingress
+        io.kubernetes.pod.namespace: infra
+    toPorts:
+    - ports:
+      - {port: "50002", protocol: TCP}
+---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata:
+  name: APP
+  namespace: TEAM
+spec:
+  endpointSelector:
+    matchLabels:
+      app: APP
+  ingress:
+  - fromEndpoints:
+    - matchLabels:
+        dapr.io/app-id: APP
+    toPorts:
+    - ports:
+      - {port: "8080", protocol: TCP}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: APP
+  namespace: TEAM
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: APP}
+  minReplicas: 2
+  maxReplicas: 4
+`
+
+// BenchmarkAnalyze judges 1,000 apps: about 8,000 documents.
+func BenchmarkAnalyze(b *testing.B) { benchmark(b, "analyze", "-f", "-") }
+
+func benchmark(b *testing.B, args ...string) {
+	b.Helper()
+	text := manyApps(1000)
+	b.ReportAllocs()
+	for b.Loop() {
+		var errs bytes.Buffer
+		if status := run(context.Background(), args, streams{strings.NewReader(text), io.Discard, &errs}); status != 0 {
+			b.Fatalf("exit status %d:\n%s", status, errs.String())
+		}
+	}
+}
+
+// BenchmarkInject rewrites 1,000 apps and adds their companions.
+func BenchmarkInject(b *testing.B) { benchmark(b, "inject", "-f", "-") }

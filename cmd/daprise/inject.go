@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"github.com/daprise/daprise/cmd/daprise/internal/document"
+	"github.com/daprise/daprise/cmd/daprise/internal/report"
+	"github.com/daprise/daprise/cmd/daprise/internal/world"
+	"github.com/daprise/daprise/controller"
+)
+
+// edited is what becomes of a document: its text, or nothing where it is left out.
+type edited struct {
+	text []byte
+	keep bool
+}
+
+// writeFiles writes files as one stream, each document as edit says; what is not in edit stays byte for byte.
+func writeFiles(out io.Writer, files []document.File, edit map[*document.Document]edited) error {
+	var last byte = '\n'
+	began := false
+	for _, file := range files {
+		text := rendered(file, edit)
+		if len(text) == 0 {
+			continue
+		}
+		if last != '\n' {
+			text = append([]byte("\n"), text...)
+		}
+		if began && !bytes.HasPrefix(bytes.TrimSpace(text), []byte("---")) {
+			text = append([]byte("---\n"), text...)
+		}
+		if _, err := out.Write(text); err != nil {
+			return err
+		}
+		began, last = true, text[len(text)-1]
+	}
+	return nil
+}
+
+// rendered is a file with its documents edited.
+func rendered(file document.File, edit map[*document.Document]edited) []byte {
+	var b bytes.Buffer
+	for _, s := range file.Segments {
+		if e, ok := edit[s.Document]; ok && s.Document != nil {
+			if e.keep {
+				b.Write(e.text)
+			}
+			continue
+		}
+		b.Write(s.Text)
+	}
+	return b.Bytes()
+}
+
+func inject() *cobra.Command {
+	in := &input{}
+	command := &cobra.Command{
+		Use:   "inject -f FILE",
+		Short: "Write files as admission would store them, and the companions with them",
+		Long: `Writes every document of the input in its order and with its comments, changed as admission would change it, followed by the objects
+that the controller would make. Documents that nothing changes pass through byte for byte.
+
+A document that admission would refuse stays as it is; why is told on standard error, and the exit status is 1. daprise uninject takes
+everything back, and companions' objects in the input are made anew.`,
+		Example: "  daprise inject -f deploy/ > injected.yaml\n  kubectl get -n dapr-system configmap dapr-trust-bundle -o yaml > trust.yaml\n  daprise inject -f deploy/ -f trust.yaml | kubectl apply -f -",
+		Args:    cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			in.anew = true
+			w, files, err := in.open(command)
+			if err != nil {
+				return err
+			}
+			return injected(command, w, files)
+		},
+	}
+	in.bind(command)
+	return command
+}
+
+func injected(command *cobra.Command, w *world.World, files []document.File) error {
+	edit := map[*document.Document]edited{}
+	refused := false
+	for _, d := range w.LeftOut {
+		edit[d] = edited{}
+	}
+	for _, o := range w.Objects {
+		object, err := o.Written()
+		if err != nil {
+			return err
+		}
+		text, err := o.Document.With(object)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", o.Name, err)
+		}
+		edit[o.Document] = edited{text: text, keep: true}
+		refused = refused || o.Refused()
+		for _, f := range o.Findings {
+			command.PrintErr(report.Text(place(o, f), painter(command.ErrOrStderr())))
+		}
+	}
+	out := &counter{to: command.OutOrStdout()}
+	if err := writeFiles(out, files, edit); err != nil {
+		return err
+	}
+	planned, err := w.Plan(command.Context())
+	if err != nil {
+		return err
+	}
+	if err := writePlanned(command, out, planned); err != nil {
+		return err
+	}
+	if err := tell(command, problems(files, w)); err != nil {
+		return err
+	}
+	if refused {
+		return &exit{status: exitFindings, err: errFound}
+	}
+	return nil
+}
+
+// counter knows how a stream ended.
+type counter struct {
+	to    io.Writer
+	began bool
+	last  byte
+}
+
+// Write implements io.Writer.
+func (c *counter) Write(data []byte) (int, error) {
+	if len(data) > 0 {
+		c.began, c.last = true, data[len(data)-1]
+	}
+	return c.to.Write(data)
+}
+
+// writePlanned writes what the controller would make, and tells what it would not make yet.
+func writePlanned(command *cobra.Command, out *counter, planned []controller.Planned) error {
+	for _, p := range planned {
+		for _, object := range p.Apply {
+			content, err := world.Content(object)
+			if err != nil {
+				return err
+			}
+			text, err := yaml.Marshal(content.Object)
+			if err != nil {
+				return fmt.Errorf("encode %s %s: %w", content.GetKind(), content.GetName(), err)
+			}
+			separator := "---\n"
+			if out.began && out.last != '\n' {
+				separator = "\n---\n"
+			}
+			if _, err := fmt.Fprint(out, separator, string(text)); err != nil {
+				return err
+			}
+		}
+		if p.Held != "" && p.Enrolled {
+			command.PrintErrf("companion %s: its workload is not written yet: %s.\n", p.Ref, p.Held)
+		}
+	}
+	return nil
+}
+
+func uninject() *cobra.Command {
+	in := &input{}
+	command := &cobra.Command{
+		Use:   "uninject -f FILE",
+		Short: "Take back from files what daprise wrote",
+		Long: `Writes every document of the input in its order and with its comments, without what daprise wrote: labels, endpoints and the
+companions' way are taken back, and the companions' objects are left out. It is the inverse of daprise inject, and reads objects of a
+cluster, too.`,
+		Example: "  daprise uninject -f injected.yaml > deploy.yaml\n  kubectl get httproutes -A -o yaml | daprise uninject -f -",
+		Args:    cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			files, err := in.read(command)
+			if err != nil {
+				return err
+			}
+			options, err := in.options(files)
+			if err != nil {
+				return err
+			}
+			w, err := world.Read(files, options)
+			if err != nil {
+				return err
+			}
+			return uninjected(command, w, files)
+		},
+	}
+	in.bindFiles(command)
+	return command
+}
+
+func uninjected(command *cobra.Command, w *world.World, files []document.File) error {
+	edit := map[*document.Document]edited{}
+	for _, o := range w.Objects {
+		if o.IsGenerated() {
+			edit[o.Document] = edited{}
+			continue
+		}
+		object, err := w.Left(o)
+		if err != nil {
+			return err
+		}
+		text, err := o.Document.With(object)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", o.Name, err)
+		}
+		edit[o.Document] = edited{text: text, keep: true}
+	}
+	if err := writeFiles(command.OutOrStdout(), files, edit); err != nil {
+		return err
+	}
+	return tell(command, problems(files, w))
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daprise/daprise/cmd/daprise/internal/document"
+	"github.com/daprise/daprise/cmd/daprise/internal/world"
+	"github.com/daprise/daprise/mesh"
+)
+
+// defaultCilium is the version of Cilium that files are judged for where they do not hold one: the one that mesh/policy models.
+const defaultCilium = "1.20.2"
+
+var (
+	errMode    = errors.New("not a coverage mode")
+	errProblem = errors.New("some of the input could not be read")
+)
+
+// input is where a command reads its objects.
+type input struct {
+	sources       document.Sources
+	namespace     string
+	mode          string
+	config        string
+	ciliumVersion string
+	trustBundle   string
+	// anew leaves out companions' objects of the input.
+	anew bool
+}
+
+// bindFiles adds the flags of a command that reads files.
+func (in *input) bindFiles(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringArrayVarP(&in.sources.Files, "filename", "f", nil, "file, directory or URL to read, - for standard input; may be repeated")
+	flags.BoolVarP(&in.sources.Recursive, "recursive", "R", false, "read directories of directories, too")
+	flags.StringArrayVarP(&in.sources.Kustomize, "kustomize", "k", nil, "kustomization directory to build and read; may be repeated")
+	flags.StringVarP(&in.namespace, "namespace", "n", "default", "namespace of objects that name none")
+	flags.StringVar(&in.config, "config", "", "config file of daprise-webhook; by default the one in ConfigMap daprise-config of the input, else the defaults")
+}
+
+// bind adds the flags of a command that decides.
+func (in *input) bind(command *cobra.Command) {
+	in.bindFiles(command)
+	flags := command.Flags()
+	flags.StringVar(&in.mode, "mode", "", "coverage mode of all namespaces, instead of their labels: audit, warn, enforce or strict")
+	flags.StringVar(&in.ciliumVersion, "cilium-version", defaultCilium, "version of the cluster's Cilium, where the input does not hold it")
+	flags.StringVar(&in.trustBundle, "trust-bundle", "", "PEM file with Dapr's trust anchors, where the input does not hold ConfigMap dapr-trust-bundle")
+}
+
+// read reads the files and tells what could not be read. The rest is used all the same.
+func (in *input) read(command *cobra.Command) ([]document.File, error) {
+	in.sources.Stdin = command.InOrStdin()
+	return in.sources.Read(command.Context())
+}
+
+// open reads the input into a World.
+func (in *input) open(command *cobra.Command) (*world.World, []document.File, error) {
+	files, err := in.read(command)
+	if err != nil {
+		return nil, nil, err
+	}
+	options, err := in.options(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := world.New(command.Context(), files, options)
+	return w, files, err
+}
+
+func (in *input) options(files []document.File) (world.Options, error) {
+	o := world.Options{Namespace: in.namespace, CiliumVersion: in.ciliumVersion, Mode: mesh.Mode(in.mode), Anew: in.anew}
+	modes := []mesh.Mode{"", mesh.ModeAudit, mesh.ModeWarn, mesh.ModeEnforce, mesh.ModeStrict}
+	if !slices.Contains(modes, o.Mode) {
+		return o, fmt.Errorf("--mode: %w: %q; it is audit, warn, enforce or strict", errMode, in.mode)
+	}
+	if in.trustBundle != "" {
+		anchors, err := os.ReadFile(in.trustBundle)
+		if err != nil {
+			return o, fmt.Errorf("--trust-bundle: %w", err)
+		}
+		o.TrustAnchors = string(anchors)
+	}
+	var err error
+	o.Config, err = in.configuration(files)
+	return o, err
+}
+
+// configuration is the config file that decisions follow.
+func (in *input) configuration(files []document.File) (mesh.Config, error) {
+	if in.config != "" {
+		data, err := os.ReadFile(in.config)
+		if err != nil {
+			return mesh.Config{}, fmt.Errorf("--config: %w", err)
+		}
+		config, err := mesh.ParseConfig(data)
+		if err != nil {
+			return mesh.Config{}, fmt.Errorf("--config: %s: %w", in.config, err)
+		}
+		return config, nil
+	}
+	data, err := world.ConfigIn(files)
+	if err != nil || data == "" {
+		return mesh.DefaultConfig(), err
+	}
+	config, err := mesh.ParseConfig([]byte(data))
+	if err != nil {
+		return mesh.Config{}, fmt.Errorf("ConfigMap %s/%s of the input: %w", mesh.SystemNamespace, world.ConfigMap, err)
+	}
+	return config, nil
+}
+
+// problems are what could not be read, of files and of a World, which may be nil.
+func problems(files []document.File, w *world.World) []document.Problem {
+	var all []document.Problem
+	for _, f := range files {
+		all = append(all, f.Problems...)
+	}
+	if w != nil {
+		all = append(all, w.Problems...)
+	}
+	return all
+}
+
+// tell writes problems to standard error. The exit status is that of unreadable input then, whatever else was found.
+func tell(command *cobra.Command, all []document.Problem) error {
+	for _, p := range all {
+		command.PrintErrln(p.String())
+	}
+	if len(all) > 0 {
+		return &exit{status: exitUsage, err: errProblem}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+)
+
+var errUnfit = errors.New("does not fit its kind")
+
+const (
+	groupApps       = "apps"
+	groupGateway    = gatewayv1.GroupName
+	groupCilium     = "cilium.io"
+	groupNetworking = networkingv1.GroupName
+)
+
+// known makes an empty object of each kind that a decision reads. Every version of a kind is read as the one that decisions know: the
+// API server converts the same way, since the versions of these kinds differ in name alone.
+func known() map[schema.GroupKind]func() client.Object {
+	return map[schema.GroupKind]func() client.Object{
+		{Kind: "Namespace"}:                                      func() client.Object { return &corev1.Namespace{} },
+		{Kind: mesh.KindService}:                                 func() client.Object { return &corev1.Service{} },
+		{Kind: "ConfigMap"}:                                      func() client.Object { return &corev1.ConfigMap{} },
+		{Kind: "ServiceAccount"}:                                 func() client.Object { return &corev1.ServiceAccount{} },
+		{Kind: "Pod"}:                                            func() client.Object { return &corev1.Pod{} },
+		{Group: groupApps, Kind: mesh.KindDeployment}:            func() client.Object { return &appsv1.Deployment{} },
+		{Group: groupApps, Kind: "DaemonSet"}:                    func() client.Object { return &appsv1.DaemonSet{} },
+		{Group: policyv1.GroupName, Kind: "PodDisruptionBudget"}: func() client.Object { return &policyv1.PodDisruptionBudget{} },
+		{Group: groupGateway, Kind: mesh.KindGateway}:            func() client.Object { return &gatewayv1.Gateway{} },
+		{Group: groupGateway, Kind: mesh.KindHTTPRoute}:          func() client.Object { return &gatewayv1.HTTPRoute{} },
+		{Group: groupGateway, Kind: mesh.KindGRPCRoute}:          func() client.Object { return &gatewayv1.GRPCRoute{} },
+		{Group: groupGateway, Kind: "ReferenceGrant"}:            func() client.Object { return &gatewayv1beta1.ReferenceGrant{} },
+		{Group: groupCilium, Kind: policy.KindCNP}:               func() client.Object { return &ciliumv2.CiliumNetworkPolicy{} },
+		{Group: groupCilium, Kind: policy.KindCCNP}:              func() client.Object { return &ciliumv2.CiliumClusterwideNetworkPolicy{} },
+		{Group: groupCilium, Kind: "CiliumLocalRedirectPolicy"}:  func() client.Object { return &ciliumv2.CiliumLocalRedirectPolicy{} },
+		{Group: groupNetworking, Kind: policy.KindKNP}:           func() client.Object { return &networkingv1.NetworkPolicy{} },
+		{Group: "dapr.io", Kind: "Configuration"}:                func() client.Object { return &unstructured.Unstructured{} },
+	}
+}
+
+// namespaceKind is the kind of namespaces.
+func namespaceKind() schema.GroupKind { return schema.GroupKind{Kind: "Namespace"} }
+
+// clusterScoped says that objects of a known kind have no namespace.
+func clusterScoped(gk schema.GroupKind) bool {
+	return gk.Kind == "Namespace" || gk.Kind == policy.KindCCNP
+}
+
+// decode reads an object as the type that decisions know it as.
+func decode(empty client.Object, data []byte) (client.Object, error) {
+	if u, ok := empty.(*unstructured.Unstructured); ok {
+		return u, json.Unmarshal(data, &u.Object)
+	}
+	err := kjson.UnmarshalCaseSensitivePreserveInts(data, empty)
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
+		return nil, fmt.Errorf("%w: %s is of type %s where %s is meant", errUnfit, wrong.Field, wrong.Value, wrong.Type)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnfit, err)
+	}
+	return empty, nil
+}

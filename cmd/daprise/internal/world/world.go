@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package world takes files for a cluster: it admits their objects as the webhook would, all of them in one world, and plans what the
+// controller would make. It loads through controller.Loader and decides by mutate and validate, so that it has no opinion of its own.
+package world
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daprise/daprise/cmd/daprise/internal/document"
+	"github.com/daprise/daprise/controller"
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+)
+
+// Options of a World.
+type Options struct {
+	Config mesh.Config
+	// Namespace is that of objects without one.
+	Namespace string
+	// Mode, if it is not empty, is the coverage mode of every namespace, whatever labels say.
+	Mode mesh.Mode
+	// CiliumVersion is that of a cluster whose Cilium is not among the objects.
+	CiliumVersion string
+	// TrustAnchors is Dapr's trust bundle where it is not among the objects.
+	TrustAnchors string
+	// Anew leaves out the objects that daprise made, as if it had them to make still.
+	Anew bool
+}
+
+// World is the objects of an input, admitted.
+type World struct {
+	options Options
+	store   *store
+	loader  *controller.Loader
+	loaded  map[string]policy.World
+	// Objects are those that a decision reads or writes, in the order of the input.
+	Objects []*Object
+	// LeftOut are the documents that Options.Anew leaves out.
+	LeftOut []*document.Document
+	// Problems are documents that do not fit their kind.
+	Problems []document.Problem
+}
+
+// Object is one document of a known kind.
+type Object struct {
+	Document *document.Document
+	Kind     schema.GroupKind
+	// Name names the object, in the namespace that it goes to.
+	Name mesh.Object
+	// Before is the object as written, with its namespace; After is as it would be stored, or nil where it is refused.
+	Before, After []byte
+	// Findings are those of admission, by mode, in the order of mesh.SortFindings.
+	Findings []mesh.Finding
+
+	typed client.Object
+	// defaulted says that the namespace is not written in the document.
+	defaulted bool
+	uid       types.UID
+}
+
+// Refused says that admission would not let the object in.
+func (o *Object) Refused() bool { return mesh.Denied(o.Findings) }
+
+// New reads the documents of files into a World, and admits them. An error is a bug or a cancelled context.
+func New(ctx context.Context, files []document.File, options Options) (*World, error) {
+	w, err := Read(files, options)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.admit(ctx)
+}
+
+// Read reads the documents of files into a World as they are.
+func Read(files []document.File, options Options) (*World, error) {
+	scheme, err := controller.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	w := &World{options: options, store: newStore(scheme), loaded: map[string]policy.World{}}
+	if options.Mode != "" {
+		w.options.Config.Defaults.Coverage = options.Mode
+	}
+	kinds := known()
+	for _, file := range files {
+		for _, segment := range file.Segments {
+			if segment.Document == nil {
+				continue
+			}
+			gk := schema.GroupKind{Group: segment.Document.Group(), Kind: segment.Document.Kind}
+			if empty, ok := kinds[gk]; ok {
+				w.read(segment.Document, gk, empty())
+			} else {
+				// Nothing reads it again: a large input is mostly such objects.
+				segment.Document.JSON = nil
+			}
+		}
+	}
+	w.surround()
+	w.loader = controller.NewLoader(w.options.Config, w.store)
+	return w, nil
+}
+
+// read stores one document.
+func (w *World) read(d *document.Document, gk schema.GroupKind, empty client.Object) {
+	typed, err := decode(empty, d.JSON)
+	if err != nil {
+		w.Problems = append(w.Problems, d.Problem(d.Kind+" "+d.Name+" "+err.Error()))
+		return
+	}
+	o := &Object{
+		Document: d, Kind: gk, typed: typed, Before: d.JSON,
+		Name: mesh.Object{APIVersion: d.APIVersion, Kind: d.Kind, Namespace: d.Namespace, Name: d.Name},
+		uid:  types.UID("document-" + strconv.Itoa(len(w.Objects))),
+	}
+	switch {
+	case clusterScoped(gk):
+		typed.SetNamespace("")
+		o.Name.Namespace = ""
+	case d.Namespace == "":
+		o.defaulted = true
+		o.Name.Namespace = w.options.Namespace
+		typed.SetNamespace(w.options.Namespace)
+		if o.Before, err = withNamespace(d.JSON, w.options.Namespace); err != nil {
+			w.Problems = append(w.Problems, d.Problem(err.Error()))
+			return
+		}
+	}
+	if w.options.Anew && o.IsGenerated() {
+		w.LeftOut = append(w.LeftOut, d)
+		return
+	}
+	o.After = o.Before
+	w.Objects = append(w.Objects, o)
+	w.keep(o)
+}
+
+// keep puts an object into the store, under a version of its own, by which policies are compiled and routes are read once. Objects that
+// may own others keep the UID that is theirs.
+func (w *World) keep(o *Object) {
+	w.store.versions++
+	if isPolicyOrRoute(o.Kind) {
+		o.typed.SetUID(o.uid)
+		o.typed.SetResourceVersion(strconv.Itoa(w.store.versions))
+	}
+	if o.Kind.Kind == "Namespace" && w.options.Mode != "" {
+		labels := map[string]string{}
+		for k, v := range o.typed.GetLabels() {
+			labels[k] = v
+		}
+		labels[mesh.LabelCoverage] = string(w.options.Mode)
+		o.typed.SetLabels(labels)
+	}
+	w.store.put(o.Kind, o.typed)
+}
+
+func isPolicyOrRoute(gk schema.GroupKind) bool { return isPolicy(gk) || isRoute(gk) }
+
+func isPolicy(gk schema.GroupKind) bool {
+	return gk.Group == groupCilium && (gk.Kind == policy.KindCNP || gk.Kind == policy.KindCCNP) ||
+		gk.Group == groupNetworking && gk.Kind == policy.KindKNP
+}
+
+func isRoute(gk schema.GroupKind) bool {
+	return gk.Group == groupGateway && (gk.Kind == mesh.KindHTTPRoute || gk.Kind == mesh.KindGRPCRoute)
+}
+
+func isEnrollable(gk schema.GroupKind) bool {
+	return gk == schema.GroupKind{Kind: mesh.KindService} || gk == schema.GroupKind{Group: groupApps, Kind: mesh.KindDeployment} ||
+		gk == schema.GroupKind{Group: groupGateway, Kind: mesh.KindGateway}
+}
+
+// At is the World of decisions about one namespace, or about clusterwide objects for "".
+func (w *World) At(ctx context.Context, namespace string) (policy.World, error) {
+	if known, ok := w.loaded[namespace]; ok {
+		return known, nil
+	}
+	loaded, err := w.loader.Load(ctx, w.need(namespace))
+	if err != nil {
+		return policy.World{}, err
+	}
+	w.loaded[namespace] = loaded
+	return loaded, nil
+}
+
+// need is what the decisions about all objects of a namespace need together.
+func (w *World) need(namespace string) mesh.Need {
+	if namespace == "" {
+		return mesh.Need{Namespaces: w.Namespaces(), AllNamespaces: true}
+	}
+	need := mesh.Need{Namespaces: []string{namespace}}
+	for _, o := range w.Objects {
+		if o.Name.Namespace == namespace {
+			need = need.Union(o.need())
+		}
+	}
+	return need
+}
+
+// Namespaces are those of all objects, sorted.
+func (w *World) Namespaces() []string {
+	var namespaces []string
+	for _, o := range w.Objects {
+		ns := o.Name.Namespace
+		if o.Kind.Kind == "Namespace" {
+			ns = o.Name.Name
+		}
+		if i, found := slices.BinarySearch(namespaces, ns); !found && ns != "" {
+			namespaces = slices.Insert(namespaces, i, ns)
+		}
+	}
+	return namespaces
+}
+
+// All is the World of everything.
+func (w *World) All(ctx context.Context) (policy.World, error) { return w.At(ctx, "") }
+
+func (w *World) forget() { w.loaded = map[string]policy.World{} }
+
+// Annotation is one of the object's annotations.
+func (o *Object) Annotation(key string) (string, bool) {
+	value, ok := o.typed.GetAnnotations()[key]
+	return value, ok
+}
