@@ -14,6 +14,9 @@ import (
 // maxHeaders is the most entries in one list of a header modifier (gateway-api, HTTPHeaderFilter).
 const maxHeaders = 16
 
+// maxFilters is the most filters of a rule (gateway-api, HTTPRouteRule).
+const maxFilters = 16
+
 // checkFilters refuses filters with which a rewritten rule would not mean what the user wrote.
 func (m *mutation) checkFilters(p *plan) []mesh.Finding {
 	if i, problem := malformed(p.Filters); problem != "" {
@@ -42,7 +45,25 @@ func (m *mutation) checkFilters(p *plan) []mesh.Finding {
 				fmt.Sprintf("Leave the filter out, or annotate the route %s=false to keep it outside the mesh.", mesh.AnnotationEnabled)))
 		}
 	}
+	if f := m.checkRoom(p); f != nil {
+		findings = append(findings, *f)
+	}
 	return findings
+}
+
+// checkRoom wants room for the RequestHeaderModifier that every rewritten rule has.
+func (m *mutation) checkRoom(p *plan) *mesh.Finding {
+	for i := range p.Filters {
+		if p.Filters[i].RequestHeaderModifier != nil {
+			return nil
+		}
+	}
+	if len(p.Filters) < maxFilters {
+		return nil
+	}
+	return m.finding(mesh.CodeUnsupportedRule, ruleField(p.from, "filters"),
+		fmt.Sprintf("the list has %d entries and needs one more for Dapr's headers, over %d", len(p.Filters), maxFilters),
+		fmt.Sprintf("Shorten the list to %d entries.", maxFilters-1))
 }
 
 // checkModifier refuses a modifier that gives a value to one of Dapr's headers, or that has no room for what the mesh adds.

@@ -125,6 +125,9 @@ func (cp *ControlPlane) crdObjects(sets []CRDSet) ([]*unstructured.Unstructured,
 			return nil, fmt.Errorf("find the CRDs of %s: %w", set, err)
 		}
 		for _, file := range files {
+			if filepath.Base(file) == "kustomization.yaml" {
+				continue // that of the experimental channel has no kind by which to tell
+			}
 			read, err := readManifest(file)
 			if err != nil {
 				return nil, fmt.Errorf("read the CRDs of %s: %w", set, err)
