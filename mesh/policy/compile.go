@@ -69,6 +69,9 @@ func (c *compiler) rule(r *api.Rule) {
 		// Whether Cilium accepts fromNodes depends on enable-node-selector-labels; without it the whole object is void.
 		c.policy.unsure = "fromNodes and toNodes"
 	}
+	if dropAmbiguous(r) {
+		c.policy.unsure = "a selector that names one label twice"
+	}
 	if err := r.Sanitize(); err != nil {
 		c.policy.void = cmp.Or(mixedPeers(r), err.Error())
 		c.subjectOf(r)
@@ -167,14 +170,24 @@ func (c *compiler) add(e element, p peers, what effect) {
 		r.peers = p.list
 	}
 	if what.auth != nil {
-		switch what.auth.Mode {
-		case api.AuthenticationModeRequired:
-			r.auth = authRequired
-		case api.AuthenticationModeAlwaysFail:
-			r.auth = authAlwaysFail
-		}
+		r.auth = authModeOf(what.auth.Mode)
+	}
+	r.demanding = r.auth != authUnset
+	for _, p := range r.ports {
+		r.demanding = r.demanding || p.redirect.parser != parserNone
 	}
 	c.policy.rules = append(c.policy.rules, r)
+}
+
+func authModeOf(m api.AuthenticationMode) authMode {
+	switch m {
+	case api.AuthenticationModeRequired:
+		return authRequired
+	case api.AuthenticationModeAlwaysFail:
+		return authAlwaysFail
+	default:
+		return authDisabled
+	}
 }
 
 func allowRules(deny api.PortDenyRules) api.PortRules {
@@ -233,7 +246,8 @@ func unjudged(field string, count int, may reach) []peer {
 func (c *compiler) endpoints(selectors []api.EndpointSelector) []peer {
 	list := make([]peer, 0, len(selectors))
 	for _, es := range selectors {
-		list = append(list, peer{selector: c.scoped(selectorOf(es.LabelSelector))})
+		s := c.scoped(selectorOf(es.LabelSelector))
+		list = append(append(list, peer{selector: s}), aggregates(s)...)
 	}
 	return list
 }

@@ -75,7 +75,7 @@ func (k *knpCompiler) add(d direction, index int, p peers, ports []networkingv1.
 			}
 			pp.Protocol = protocol
 		}
-		r.ports = append(r.ports, expand(pp, l7None)...)
+		r.ports = append(r.ports, expand(pp)...)
 	}
 	k.policy.rules = append(k.policy.rules, r)
 }

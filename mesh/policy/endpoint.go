@@ -40,7 +40,7 @@ type Endpoint struct {
 	ServiceAccount  string            `json:"serviceAccount,omitempty"`
 	// Cluster is the name of the pod's cluster in a mesh of clusters; empty for this cluster.
 	Cluster string `json:"cluster,omitempty"`
-	// Ports are the pod's named container ports.
+	// Ports are the pod's named container ports, all of them TCP.
 	Ports map[string]int32 `json:"ports,omitempty"`
 }
 
@@ -58,7 +58,11 @@ func (e Endpoint) String() string {
 	for _, k := range slices.Sorted(maps.Keys(e.Labels)) {
 		pairs = append(pairs, k+"="+e.Labels[k])
 	}
-	return "pod " + e.Namespace + "/" + strings.Join(pairs, ",")
+	pod := "pod " + e.Namespace + "/" + strings.Join(pairs, ",")
+	if e.Cluster != "" {
+		pod += " of cluster " + e.Cluster
+	}
+	return pod
 }
 
 // identity is the endpoint's labels as Cilium would have them in a cluster of the given name, sorted.

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -57,7 +58,8 @@ type question struct {
 }
 
 func newExposure(s *Set, target Endpoint, port int32, q question) *exposure {
-	x := &exposure{question: q, set: s, target: target, port: port}
+	x := &exposure{question: q, set: s, target: target, port: port, conflict: s.conflict(target)}
+	x.closed = target.identity(s.cluster).hasKey(EntityInit)
 	x.sort(s.selecting(target, ingress))
 	return x
 }
@@ -69,30 +71,40 @@ type exposure struct {
 	port   int32
 	// allows, denies are the rules about the port. Denies that are not certain are left out, allows never.
 	allows, denies []*rule
-	closed         bool
+	// unsure says what of a rule among allows cannot be judged, empty for most.
+	unsure map[*rule]string
+	closed bool
+	// conflict says why Cilium cannot compute the target's policy; empty if it can.
+	conflict string
 }
 
 func (x *exposure) sort(rules []*rule) {
 	flow := Flow{To: x.target, Port: x.port, Protocol: TCP}
+	x.unsure = map[*rule]string{}
+	uneven := unevenNames(rules)
 	for _, r := range rules {
 		certain := r.policy.unsure == ""
 		x.closed = x.closed || (r.defaultDeny && certain)
-		if _, ok := r.matchesPort(flow); !ok {
-			continue
-		}
-		if !r.deny {
+		_, onPort := r.matchesPort(flow, uneven)
+		switch {
+		case onPort == no:
+		case !r.deny:
 			x.allows = append(x.allows, r)
-		} else if certain {
+			x.unsure[r] = r.policy.unsure
+			if onPort == maybe {
+				x.unsure[r] = unevenRange
+			}
+		case certain && onPort == yes:
 			x.denies = append(x.denies, r)
 		}
 	}
 }
 
 func (x *exposure) answer() Exposure {
-	out := Exposure{DefaultDeny: x.closed}
-	if !x.closed {
+	out := Exposure{DefaultDeny: x.closed && x.conflict == ""}
+	if !out.DefaultDeny {
 		if leak, ok := x.leak(&rule{policy: &Policy{}, anyPeer: true}); ok {
-			leak.By = Decision{}
+			leak.By, leak.Unjudged = Decision{}, cmp.Or(x.conflict, leak.Unjudged)
 			out.Leaks = []Leak{leak}
 		}
 		return out
@@ -110,7 +122,7 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 	by := r.decision("allowed by " + r.field())
 	if r.anyPeer {
 		if leak, ok := x.pods(selector{}); ok {
-			leak.By = by
+			leak.By, leak.Unjudged = by, cmp.Or(leak.Unjudged, x.unsure[r])
 			return leak, true
 		}
 	}
@@ -120,14 +132,14 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 			continue
 		}
 		if leak, ok := x.pods(p.selector); ok {
-			leak.By, leak.Unjudged = by, r.policy.unsure
+			leak.By, leak.Unjudged = by, cmp.Or(leak.Unjudged, x.unsure[r])
 			return leak, true
 		}
 	}
 	for _, e := range x.candidates() {
 		if matched, why := r.matches(e, e.identity(x.set.cluster)); matched != no && !x.isAllowed(e) && !x.denied(e) {
 			if matched == yes {
-				why = r.policy.unsure
+				why = x.unsure[r]
 			}
 			return Leak{Witness: e, By: by, Unjudged: why}, true
 		}

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,7 +27,7 @@ func (j *judge) isolation(was *judge) []mesh.Finding {
 			}
 		}
 		x := newExposure(j.set, j.c.endpoint, port.port, q)
-		if !x.closed {
+		if !x.closed || x.conflict != "" && (was == nil || q.earlier.conflict == "") {
 			// One finding for the whole companion: its first port is the one it is there for.
 			return []mesh.Finding{j.notIsolated(x)}
 		}
@@ -50,7 +51,7 @@ func (j *judge) notIsolated(x *exposure) mesh.Finding {
 		}
 	}
 	code := mesh.CodeNotIsolated
-	if unsure != "" {
+	if unsure = cmp.Or(x.conflict, unsure); unsure != "" {
 		code, why = mesh.CodeNotJudged, unsure
 	}
 	f := j.finding(code, fmt.Sprintf("%s is open on %d/TCP: any pod may reach it, since %s", j.c, x.port, why))
@@ -102,6 +103,7 @@ func inWords(e Endpoint) string {
 		of = append(of, "namespace "+e.Namespace)
 	}
 	words := "any pod"
+	e.Cluster = ""
 	if len(e.Labels) > 0 {
 		words = e.String()
 		if e.Namespace == anyNamespace {

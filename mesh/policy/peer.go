@@ -17,6 +17,8 @@ type peer struct {
 	// unjudged names what cannot be judged statically: "toFQDNs". Such a peer may match what may names.
 	unjudged string
 	may      reach
+	// aggregate marks a peer that no policy names (aggregates).
+	aggregate bool
 }
 
 // block is a CIDR without its exceptions.
@@ -52,7 +54,7 @@ func (p *peer) matches(e Endpoint, id identity) answer {
 		}
 		return no
 	case p.block != nil:
-		if p.block.matches(e) {
+		if p.block.matches(e) && (e.Address.IsValid() || !p.aggregate) {
 			return yes
 		}
 	case p.selector.matches(id):

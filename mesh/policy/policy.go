@@ -117,6 +117,8 @@ type rule struct {
 	ports   []port
 	anyPort bool
 	auth    authMode
+	// demanding says that the rule asks more of the traffic than its peer and port.
+	demanding bool
 	// spec counts the policy's spec and specs from 0; field and index name the element: "ingressDeny", 2.
 	spec  int
 	path  string
@@ -127,7 +129,8 @@ type rule struct {
 type authMode uint8
 
 const (
-	authNone authMode = iota
+	authUnset authMode = iota
+	authDisabled
 	authRequired
 	authAlwaysFail
 )

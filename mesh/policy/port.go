@@ -16,14 +16,21 @@ type Protocol string
 // TCP is the protocol of every port of a companion.
 const TCP Protocol = "TCP"
 
+// maxPort is the highest number of a port.
+const maxPort int32 = 65535
+
+// unevenRange names what unevenNames finds.
+const unevenRange = "a range of ports that begins with a name and ends differently in other rules"
+
 // port is one element of toPorts, expanded to one protocol.
 type port struct {
 	protocol Protocol
 	// first and last bound the numbers; first 0 is every port.
 	first, last int32
-	// name is a named port, resolved at the destination; then first and last are 0.
-	name string
-	l7   layer7
+	// name is a named port, resolved at the destination; then first is 0 and last the end of the range, if it has one.
+	name     string
+	l7       layer7
+	redirect redirect
 }
 
 // layer7 says what a port's rules ask of the traffic beyond its port.
@@ -34,56 +41,87 @@ const (
 	l7None layer7 = iota
 	// l7All goes through a proxy that lets every request pass.
 	l7All
+	// l7Requests goes through a proxy that lets some requests pass, and all others too where nothing closes the direction (cilium
+	// pkg/policy createL4Filter).
+	l7Requests
 	// l7Part goes through a proxy that lets some requests pass.
 	l7Part
 )
 
-// matches says whether traffic to a number of a protocol at the destination is meant. A name that the destination does not have
-// matches nothing.
-func (p port) matches(protocol Protocol, number int32, names map[string]int32) bool {
-	if p.protocol != protocol {
+// matches says whether traffic to a flow's port is meant, by a rule of one direction. A name that the destination does not have
+// matches nothing. A range may begin with a name at ingress; at egress Cilium takes the name alone (pkg/policy toMapState).
+func (p port) matches(d direction, f Flow) bool {
+	if p.protocol != f.Protocol {
 		return false
 	}
+	first, last := p.first, p.last
 	if p.name != "" {
-		n, ok := names[p.name]
-		return ok && n == number
+		n, ok := f.To.Ports[p.name]
+		if !ok || p.protocol != TCP {
+			return false
+		}
+		first, last = n, max(n, p.last)
+		if d == egress {
+			last = n
+		}
 	}
-	return p.first == 0 || (p.first <= number && number <= p.last)
+	return first == 0 || (first <= f.Port && f.Port <= last)
+}
+
+// isRange says whether the flow's port is meant as part of a range that begins with a name, beyond the name itself.
+func (p port) isRange(f Flow) bool { return p.name != "" && f.To.Ports[p.name] != f.Port }
+
+// unevenNames are the names with which rules for one endpoint begin different ranges: Cilium makes one range of them, which one depends
+// on the order in which it met the rules (pkg/policy L4PolicyMap).
+func unevenNames(rules []*rule) map[string]bool {
+	ends, uneven := map[string]int32{}, map[string]bool{}
+	for _, r := range rules {
+		for _, p := range r.ports {
+			if p.name == "" || p.protocol != TCP {
+				continue
+			}
+			if end, ok := ends[p.name]; ok && end != p.last {
+				uneven[p.name] = true
+			}
+			ends[p.name] = p.last
+		}
+	}
+	return uneven
 }
 
 // portRules expands toPorts and icmps. No element at all is every port; elements without a port match nothing.
 func portRules(rules api.PortRules, icmps api.ICMPRules) (ports []port, all bool) {
 	for _, r := range rules {
 		for _, pp := range r.Ports {
-			ports = append(ports, expand(pp, layer7Of(r))...)
+			for _, p := range expand(pp) {
+				p.l7, p.redirect = layer7Of(r), redirectOf(r, p.protocol)
+				ports = append(ports, p)
+			}
 		}
 	}
 	for _, r := range icmps {
 		for _, f := range r.Fields {
-			ports = append(ports, expand(*f.PortProtocol(), l7None)...)
+			ports = append(ports, expand(*f.PortProtocol())...)
 		}
 	}
 	return ports, len(rules)+len(icmps) == 0
 }
 
 // expand makes ANY the three protocols with ports (cilium pkg/policy mergeL4Filter).
-func expand(pp api.PortProtocol, l7 layer7) []port {
+func expand(pp api.PortProtocol) []port {
 	protocols := []Protocol{Protocol(strings.ToUpper(string(pp.Protocol)))}
 	if pp.Protocol.IsAny() {
 		protocols = []Protocol{"TCP", "UDP", "SCTP"}
 	}
 	ports := make([]port, 0, len(protocols))
 	for _, protocol := range protocols {
-		p := port{protocol: protocol, l7: l7}
+		p := port{protocol: protocol}
 		if isName(pp.Port) {
-			p.name = strings.ToLower(pp.Port)
+			p.name, p.last = strings.ToLower(pp.Port), pp.EndPort
 		} else {
 			// Sanitize has parsed the number before.
 			number, _ := strconv.ParseUint(pp.Port, 0, 16)
 			p.first, p.last = int32(number), max(int32(number), pp.EndPort)
-		}
-		if isICMP(protocol) && p.first == 0 {
-			p.last = 0
 		}
 		ports = append(ports, p)
 	}
@@ -95,8 +133,6 @@ func isName(s string) bool {
 	matched, _ := regexp.MatchString(`^([a-zA-Z0-9]-?)*[a-zA-Z](-?[a-zA-Z0-9])*$`, s)
 	return matched && len(s) <= 15
 }
-
-func isICMP(p Protocol) bool { return p == "ICMP" || p == "ICMPV6" }
 
 // layer7Of judges the rules of one element of toPorts. An HTTP rule without conditions and a DNS pattern "*" let all pass.
 func layer7Of(r api.PortRule) layer7 {
@@ -116,5 +152,5 @@ func layer7Of(r api.PortRule) layer7 {
 			return l7All
 		}
 	}
-	return l7Part
+	return l7Requests
 }

@@ -62,6 +62,11 @@ type label struct {
 // identity is the labels by which Cilium knows an endpoint.
 type identity []label
 
+// hasKey says whether the identity has a label of that key, of whatever source.
+func (id identity) hasKey(key string) bool {
+	return slices.ContainsFunc(id, func(l label) bool { return l.key == key })
+}
+
 func (s selector) matches(id identity) bool {
 	for i := range s {
 		if !s[i].matches(id) {

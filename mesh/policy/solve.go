@@ -84,7 +84,7 @@ type state map[string]values
 // find is a pod that fits, or none. unknown says that the search was given up: there may be one.
 func (q pods) find() (pod Endpoint, found, unknown bool) {
 	s := &solver{question: q}
-	start := state{keyNamespace: {present: true}, keyCluster: {present: true}, keyServiceAccount: {present: true}}
+	start := state{keyNamespace: {present: true}, keyCluster: {present: true}}
 	for _, sel := range q.all {
 		for _, r := range sel {
 			var ok bool
@@ -184,7 +184,7 @@ func (s *solver) assign(e *Endpoint, key string, v values) {
 	case key == keyNamespace:
 	case key == keyCluster:
 		if c := choose(v, localCluster); c != localCluster {
-			e.Cluster = c
+			e.Cluster = choose(v, "other")
 		}
 	case key == keyServiceAccount:
 		e.ServiceAccount = choose(v, "any")

@@ -74,12 +74,18 @@ func (s *Set) judge(d direction, f Flow) judgement {
 	if d == egress {
 		subject, other = f.From, f.To
 	}
+	if why := s.conflict(subject); why != "" {
+		return judgement{open: true, by: Decision{Why: why}, unjudged: []string{why}}
+	}
 	t := tally{flow: f, other: other, otherID: other.identity(s.cluster)}
-	for _, r := range s.selecting(subject, d) {
+	rules := s.selecting(subject, d)
+	t.uneven = unevenNames(rules)
+	for _, r := range rules {
 		t.count(r)
 	}
-	if subject.Entity == EntityInit {
-		// An endpoint without labels yet is closed whatever the policies say (cilium pkg/policy repository.go).
+	if subject.identity(s.cluster).hasKey(EntityInit) {
+		// An endpoint without labels yet is closed whatever the policies say; Cilium takes any label of that name for it
+		// (cilium pkg/policy repository.go).
 		t.closed[yes] = &rule{}
 	}
 	return t.judgement(d)
@@ -94,8 +100,11 @@ type tally struct {
 	denies  [yes + 1]*rule
 	allows  [yes + 1]*rule
 	any     bool
+	uneven  map[string]bool
 	// plain is an allow that asks nothing of the traffic beyond peer and port.
-	plain               bool
+	plain bool
+	// hard is a part that stays one where the direction is open otherwise.
+	hard                bool
 	proxied, part, auth *rule
 	unjudged            []string
 }
@@ -119,13 +128,13 @@ func (t *tally) count(r *rule) {
 	if matched == no {
 		return
 	}
-	l7, ok := r.matchesPort(t.flow)
-	if !ok {
+	l7, onPort := r.matchesPort(t.flow, t.uneven)
+	if onPort == no {
 		return
 	}
-	matched = min(matched, certain)
+	matched = min(matched, certain, onPort)
 	if matched == maybe {
-		t.unjudged = append(t.unjudged, fmt.Sprintf("%s: %s", r.place(), cmp.Or(why, r.policy.unsure)))
+		t.unjudged = append(t.unjudged, fmt.Sprintf("%s: %s", r.place(), cmp.Or(why, r.policy.unsure, unevenRange)))
 	}
 	if r.deny {
 		first(&t.denies[matched], r)
@@ -140,12 +149,13 @@ func (t *tally) demands(r *rule, l7 layer7) {
 	if l7 != l7None {
 		first(&t.proxied, r)
 	}
-	if l7 == l7Part {
+	if l7 == l7Requests || l7 == l7Part {
 		first(&t.part, r)
+		t.hard = t.hard || l7 == l7Part
 	} else {
 		t.plain = true
 	}
-	if r.auth != authNone {
+	if r.auth == authRequired || r.auth == authAlwaysFail {
 		first(&t.auth, r)
 	}
 }
@@ -167,18 +177,28 @@ func (r *rule) matches(e Endpoint, id identity) (answer, string) {
 }
 
 // matchesPort says whether the rule is about the flow's destination port, and what it asks at layer 7: the most permissive of
-// its ports that match.
-func (r *rule) matchesPort(f Flow) (layer7, bool) {
+// its ports that match. It may be, where the port is in a range whose end is not certain (unevenNames).
+func (r *rule) matchesPort(f Flow, uneven map[string]bool) (layer7, answer) {
 	if r.anyPort {
-		return l7None, true
+		return l7None, yes
 	}
-	found, l7 := false, l7Part
+	best, l7 := no, l7Part
 	for _, p := range r.ports {
-		if p.matches(f.Protocol, f.Port, f.To.Ports) {
-			found, l7 = true, min(l7, p.l7)
+		if !p.matches(r.direction, f) {
+			// A shorter range may turn out as the longer one of another rule.
+			p.last = maxPort
+			if !uneven[p.name] || !p.matches(r.direction, f) {
+				continue
+			}
+		}
+		l7 = min(l7, p.l7)
+		if uneven[p.name] && p.isRange(f) {
+			best = max(best, maybe)
+		} else {
+			best = yes
 		}
 	}
-	return l7, found
+	return l7, best
 }
 
 // place is "CiliumNetworkPolicy/default/x spec.ingress[0]".
@@ -202,11 +222,11 @@ func (r *rule) decision(why string) Decision {
 }
 
 func (t *tally) judgement(d direction) judgement {
-	slices.Sort(t.unjudged)
-	j := judgement{unjudged: slices.Compact(t.unjudged), defaultDeny: t.closed[yes] != nil}
+	j := judgement{unjudged: t.unjudged, defaultDeny: t.closed[yes] != nil}
 	mayBeClosed := t.closed[yes] != nil || t.closed[maybe] != nil
-	// Cilium always lets the node reach its own pods, unless a rule denies that (cilium pkg/policy repository.go).
-	own := d == ingress && t.other.Entity == EntityHost
+	// Cilium always lets the node reach its own pods, unless a rule denies that; an endpoint that no rule
+	// selects and that is closed all the same, without labels yet, is the exception (cilium pkg/policy repository.go).
+	own := d == ingress && t.other.Entity == EntityHost && t.any
 	deny := t.denies[yes]
 	if deny == nil {
 		deny = t.denies[maybe]
@@ -226,9 +246,14 @@ func (t *tally) judgement(d direction) judgement {
 		closer := t.closed[yes]
 		if closer == nil {
 			closer = t.closed[maybe]
+			if len(j.unjudged) == 0 {
+				j.unjudged = []string{fmt.Sprintf("%s: %s", closer.place(), closer.policy.unsure)}
+			}
 		}
 		j.by = closer.decision("default deny, and no rule allows it")
 	}
+	slices.Sort(j.unjudged)
+	j.unjudged = slices.Compact(j.unjudged)
 	t.note(&j.by)
 	j.open = t.denies[yes] == nil && (t.allows[yes] != nil || t.allows[maybe] != nil || own || t.closed[yes] == nil)
 	j.openBy = t.allows[yes]
@@ -245,7 +270,8 @@ func (t *tally) note(d *Decision) {
 		return
 	}
 	d.proxied, d.auth = t.proxied, t.auth
-	if !t.plain && t.part != nil {
+	closed := t.closed[yes] != nil || t.closed[maybe] != nil
+	if !t.plain && t.part != nil && (closed || t.hard) {
 		d.partial = t.part
 		d.Why += ", for part of the requests alone"
 	}

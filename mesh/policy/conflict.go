@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cilium/cilium/pkg/policy/api"
+)
+
+// redirect is what an element of toPorts asks of Cilium's proxy.
+type redirect struct {
+	parser parser
+	// listener names a listener of Envoy and its priority, where one is meant.
+	listener string
+	priority uint16
+	// names says that server names are listed, l7 that requests are.
+	names, l7 bool
+	// terminating and originating name the Secret with which TLS ends, or begins, at the proxy.
+	terminating, originating string
+	// namespaced says that the listener is one of the subject's namespace.
+	namespaced bool
+}
+
+// parser is the protocol that the proxy speaks (cilium pkg/policy L7ParserType).
+type parser uint8
+
+const (
+	parserNone parser = iota
+	parserTLS
+	parserHTTP
+	parserDNS
+	parserListener
+)
+
+// redirectOf is what an element asks for traffic of one protocol; HTTP is for TCP alone.
+func redirectOf(r api.PortRule, protocol Protocol) redirect {
+	to := redirect{names: len(r.ServerNames) > 0, l7: !r.Rules.IsEmpty()}
+	to.terminating, to.originating = secretOf(r.TerminatingTLS), secretOf(r.OriginatingTLS)
+	if to.names || to.terminating+to.originating != "" {
+		to.parser = parserTLS
+	}
+	if r.Rules != nil && len(r.Rules.DNS) > 0 {
+		to.parser = parserDNS
+	} else if r.Rules != nil && len(r.Rules.HTTP) > 0 && protocol == TCP {
+		to.parser = parserHTTP
+	}
+	if l := r.Listener; l != nil {
+		to.parser, to.priority = parserListener, uint16(l.Priority)
+		kind := ""
+		if l.EnvoyConfig != nil {
+			kind = l.EnvoyConfig.Kind
+			to.listener = l.EnvoyConfig.Name
+		}
+		to.listener = kind + "/" + to.listener + "/" + l.Name
+		to.namespaced = kind == "CiliumEnvoyConfig"
+	}
+	return to
+}
+
+// conflictsWith says over what Cilium cannot merge two allows for one peer and port; empty if it can.
+func (t redirect) conflictsWith(o redirect) string {
+	low, high := min(t.parser, o.parser), max(t.parser, o.parser)
+	switch {
+	case low != parserNone && low != high && (low != parserTLS || high != parserHTTP):
+		return "the protocol of layer 7"
+	case differ(t.listener, o.listener) && t.priority == o.priority:
+		return "the listener"
+	case differ(t.terminating, o.terminating) || differ(t.originating, o.originating):
+		return "the Secret of TLS"
+	case (t.names && o.l7 || o.names && t.l7) && t.terminating+o.terminating == "":
+		return "server names beside layer 7 rules"
+	}
+	return ""
+}
+
+// differ says whether both ask for something, and not for the same.
+func differ(a, b string) bool { return a != b && a != "" && b != "" }
+
+func secretOf(tls *api.TLSContext) string {
+	switch {
+	case tls == nil:
+		return ""
+	case tls.Secret == nil:
+		return "/"
+	default:
+		return tls.Secret.Namespace + "/" + tls.Secret.Name
+	}
+}
+
+// claim is what one rule asks for one peer on one port.
+type claim struct {
+	key      string
+	rule     *rule
+	auth     authMode
+	redirect redirect
+}
+
+func (c claim) conflictsWith(o claim) string {
+	if c.auth != o.auth && c.auth != authUnset && o.auth != authUnset {
+		return "authentication"
+	}
+	return c.redirect.conflictsWith(o.redirect)
+}
+
+// conflict says which rules for an endpoint Cilium cannot merge, of either direction.
+func (s *Set) conflict(e Endpoint) string {
+	rules := append(s.selecting(e, ingress), s.selecting(e, egress)...)
+	if !slices.ContainsFunc(rules, func(r *rule) bool { return r.demanding }) {
+		return ""
+	}
+	return conflict(e, rules)
+}
+
+// conflict says which rules for one subject Cilium cannot merge; empty for most. It then computes no policy at all for the endpoint,
+// which keeps what it had: an endpoint that is new has none (cilium pkg/policy mergePortProto).
+func conflict(subject Endpoint, rules []*rule) string {
+	claims := map[string][]claim{}
+	for _, r := range rules {
+		if r.deny || !r.demanding {
+			continue
+		}
+		for _, c := range r.claims() {
+			if c.redirect.namespaced && subject.Namespace == "" {
+				return r.place() + " names a listener of a namespace, which " + subject.String() + " has not"
+			}
+			for _, other := range claims[c.key] {
+				if over := c.conflictsWith(other); over != "" {
+					return fmt.Sprintf("Cilium cannot merge %s and %s, which differ in %s", other.rule.place(), r.place(), over)
+				}
+			}
+			claims[c.key] = append(claims[c.key], c)
+		}
+	}
+	return ""
+}
+
+// claims are what a rule asks for, by direction, port and peer.
+func (r *rule) claims() []claim {
+	var peers []string
+	if r.anyPeer {
+		peers = []string{""}
+	}
+	for _, p := range r.peers {
+		peers = append(peers, p.keys()...)
+	}
+	ports := r.ports
+	if r.anyPort {
+		ports = []port{{protocol: "ANY"}}
+	}
+	var list []claim
+	for _, peer := range peers {
+		for _, p := range ports {
+			key := fmt.Sprintf("%d %s %s %d-%d %s", r.direction, p.protocol, p.name, p.first, p.last, peer)
+			if p.name != "" {
+				key = fmt.Sprintf("%d %s %s %s", r.direction, p.protocol, p.name, peer)
+			}
+			list = append(list, claim{key: key, rule: r, auth: r.auth, redirect: p.redirect})
+		}
+	}
+	return list
+}
+
+// keys name the peer as Cilium's cache of selectors does: equal peers are one.
+func (p *peer) keys() []string {
+	switch {
+	case p.unjudged != "" || p.aggregate:
+		return nil
+	case p.block == nil:
+		return []string{p.selector.String()}
+	case p.block.prefix.Bits() == 0 && len(p.block.except) == 0:
+		return []string{p.block.prefix.String(), reserved(worldOf(p.block.prefix.Addr())).String()}
+	default:
+		return []string{fmt.Sprint(p.block.prefix, p.block.except)}
+	}
+}
+
+// String is the selector's requirements, sorted.
+func (s selector) String() string {
+	words := make([]string, 0, len(s))
+	for _, r := range s {
+		values := slices.Sorted(slices.Values(r.values))
+		words = append(words, fmt.Sprintf("%s:%s %d %q", r.source, r.key, r.op, values))
+	}
+	slices.Sort(words)
+	return strings.Join(words, ", ")
+}
