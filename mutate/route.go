@@ -77,9 +77,15 @@ func (m *mutation) run() (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	tooLarge := mesh.Denied(outcome.findings)
+	if tooLarge && m.unchanged() {
+		for i := range outcome.findings {
+			outcome.findings[i].Severity = mesh.Warn
+		}
+	}
 	findings = append(append(findings, keys...), outcome.findings...)
 	mesh.SortFindings(findings)
-	if mesh.Denied(findings) {
+	if tooLarge || mesh.Denied(findings) {
 		return Result{Findings: findings}, nil
 	}
 	return Result{Patch: m.patch(outcome), Findings: findings}, nil

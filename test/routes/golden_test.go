@@ -15,15 +15,15 @@ import (
 	"github.com/daprise/daprise/mutate"
 )
 
-// golden is a case of mutate's that is admitted.
+// golden is a case of mutate's. out is nil where it is refused, old where it is no update.
 type golden struct {
-	name string
-	kind string
-	in   []byte
-	out  []byte
-	view *mesh.View
+	name         string
+	kind         string
+	in, old, out []byte
+	view         *mesh.View
 }
 
+// goldens are those that are admitted.
 func goldens(t *testing.T) []golden {
 	t.Helper()
 	folders, err := filepath.Glob("../../mutate/testdata/route/*")
@@ -32,25 +32,34 @@ func goldens(t *testing.T) []golden {
 	}
 	var all []golden
 	for _, folder := range folders {
-		if _, err := os.Stat(filepath.Join(folder, "out.yaml")); err != nil {
-			continue
+		if g := readGolden(t, folder); g.out != nil {
+			all = append(all, g)
 		}
-		g := golden{name: filepath.Base(folder), in: jsonOf(t, filepath.Join(folder, "in.yaml")), out: jsonOf(t, filepath.Join(folder, "out.yaml")), view: &mesh.View{}}
-		data, err := os.ReadFile(filepath.Join(folder, "view.yaml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := yaml.UnmarshalStrict(data, g.view); err != nil {
-			t.Fatal(err)
-		}
-		var meta struct{ Kind string }
-		if err := json.Unmarshal(g.in, &meta); err != nil {
-			t.Fatal(err)
-		}
-		g.kind = meta.Kind
-		all = append(all, g)
 	}
 	return all
+}
+
+func readGolden(t *testing.T, folder string) golden {
+	t.Helper()
+	g := golden{name: filepath.Base(folder), in: jsonOf(t, filepath.Join(folder, "in.yaml")), view: &mesh.View{}}
+	for file, into := range map[string]*[]byte{"old.yaml": &g.old, "out.yaml": &g.out} {
+		if _, err := os.Stat(filepath.Join(folder, file)); err == nil {
+			*into = jsonOf(t, filepath.Join(folder, file))
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(folder, "view.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(data, g.view); err != nil {
+		t.Fatal(err)
+	}
+	var meta struct{ Kind string }
+	if err := json.Unmarshal(g.in, &meta); err != nil {
+		t.Fatal(err)
+	}
+	g.kind = meta.Kind
+	return g
 }
 
 func jsonOf(t *testing.T, file string) []byte {
