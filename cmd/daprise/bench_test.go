@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -195,3 +197,21 @@ func benchmark(b *testing.B, args ...string) {
 
 // BenchmarkInject rewrites 1,000 apps and adds their companions.
 func BenchmarkInject(b *testing.B) { benchmark(b, "inject", "-f", "-") }
+
+// BenchmarkTrace judges 10,000 flows over 1,000 policies.
+func BenchmarkTrace(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "policies.yaml")
+	if err := os.WriteFile(file, []byte(manyApps(500)), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	var flows strings.Builder
+	for i := range 10000 {
+		fmt.Fprintf(&flows, `{"from":{"namespace":"infra","labels":{"dapr.io/app-id":"ingress"}},"to":{"namespace":"team-%d","labels":{"dapr.io/app-id":"app-%d"}},"port":50002}`+"\n", i%500/50, i%500)
+	}
+	for b.Loop() {
+		var errs bytes.Buffer
+		if status := run(context.Background(), []string{"trace", "--flows", "-", "-f", file}, streams{strings.NewReader(flows.String()), io.Discard, &errs}); status != 0 {
+			b.Fatalf("exit status %d:\n%s", status, errs.String())
+		}
+	}
+}

@@ -240,7 +240,7 @@ func (w *World) validate(ctx context.Context, o *Object) error {
 		findings, err = validate.Enrolment(world, validate.EnrolmentWrite{Kind: o.Kind.Kind, Object: o.After})
 	case isRoute(o.Kind):
 		findings, err = validate.Route(world, validate.RouteWrite{Kind: o.Kind.Kind, Object: o.After})
-	default:
+	case matters(world, o):
 		findings = validate.Policy(w.policyWrite(world, o))
 	}
 	if err != nil {
@@ -248,6 +248,19 @@ func (w *World) validate(ctx context.Context, o *Object) error {
 	}
 	w.settle(o, validate.ApplyModes(world.View, findings))
 	return nil
+}
+
+// matters says whether there can be anything to say about a policy: what a policy opens or stops is asked of companions that run, and
+// whom it was meant for only where it is void.
+func matters(world policy.World, o *Object) bool {
+	p, ok := world.Set.Policy(policy.Ref{Kind: o.Kind.Kind, Namespace: o.Name.Namespace, Name: o.Name.Name})
+	if !ok {
+		return false
+	}
+	_, void := p.Void()
+	return void ||
+		slices.ContainsFunc(world.View.Apps, func(a mesh.App) bool { return a.Companion.Live }) ||
+		slices.ContainsFunc(world.View.Ingresses, func(g mesh.Ingress) bool { return g.Companion.Live })
 }
 
 // policyWrite is the creation of a policy.
