@@ -68,6 +68,14 @@ func annotated(ctx context.Context, kind, name, annotation string) error {
 	})
 }
 
+// applied applies a manifest on the same terms.
+func applied(ctx context.Context, manifest []byte) error {
+	return shared.Eventually(ctx, "apply a manifest", func(ctx context.Context) error {
+		_, err := shared.KubectlIn(ctx, manifest, "apply", "-f", "-")
+		return err
+	})
+}
+
 func routeIsRewritten(ctx context.Context) error { return routeLeadsTo(ctx, ingressName) }
 
 func answersDirectly(ctx context.Context) error {

@@ -46,8 +46,8 @@ var installEcho = sync.OnceValue(func() error {
 	if err != nil {
 		return err
 	}
-	if _, err := shared.KubectlIn(ctx, manifest, "apply", "-f", "-"); err != nil {
-		return fmt.Errorf("install echo: %w", err)
+	if err := applied(ctx, manifest); err != nil {
+		return err
 	}
 	if err := shared.WaitDeployment(ctx, client.ObjectKey{Namespace: namespace, Name: "echo-dapr"}); err != nil {
 		return err
