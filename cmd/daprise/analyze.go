@@ -46,6 +46,7 @@ The exit status is 0 if nothing reaches the threshold, 1 if something does, and 
 		RunE:    a.run,
 	}
 	a.bind(command)
+	a.bindLive(command)
 	command.Flags().StringVarP(&a.output, "output", "o", string(report.Table), "table, yaml, json or sarif")
 	command.Flags().StringVar(&a.threshold, "threshold", string(mesh.Deny), "least severity that makes the exit status 1: deny or warn")
 	command.Flags().StringArrayVar(&a.suppress, "suppress", nil, "leave out warnings: 'DPR###=reason until YYYY-MM-DD'; may be repeated")

@@ -47,6 +47,7 @@ func exposure() *cobra.Command {
 		RunE:    e.run,
 	}
 	e.bindFiles(command)
+	e.bindLive(command)
 	command.Flags().StringArrayVar(&e.ports, "port", nil, "TCP port; may be repeated; by default those of a companion")
 	command.Flags().StringVarP(&e.output, "output", "o", "text", "text or json")
 	return command

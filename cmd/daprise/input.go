@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daprise/daprise/cmd/daprise/internal/document"
+	"github.com/daprise/daprise/cmd/daprise/internal/live"
 	"github.com/daprise/daprise/cmd/daprise/internal/world"
 	"github.com/daprise/daprise/mesh"
 )
@@ -33,6 +34,11 @@ type input struct {
 	trustBundle   string
 	// anew leaves out companions' objects of the input.
 	anew bool
+	// annotations are changed before anything is decided.
+	annotations map[mesh.Object]map[string]string
+
+	live   bool
+	access live.Access
 }
 
 // bindFiles adds the flags of a command that reads files.
@@ -54,10 +60,40 @@ func (in *input) bind(command *cobra.Command) {
 	flags.StringVar(&in.trustBundle, "trust-bundle", "", "PEM file with Dapr's trust anchors, where the input does not hold ConfigMap dapr-trust-bundle")
 }
 
+// bindLive adds the flags of a command that may read a cluster.
+func (in *input) bindLive(command *cobra.Command) {
+	command.Flags().BoolVar(&in.live, "live", false, "read the cluster, too: files stand for objects that are written to it")
+	bindAccess(command, &in.access)
+}
+
+// bindAccess adds the flags by which a cluster is found, as kubectl's.
+func bindAccess(command *cobra.Command, access *live.Access) {
+	command.Flags().StringVar(&access.Kubeconfig, "kubeconfig", "", "kubeconfig file")
+	command.Flags().StringVar(&access.Context, "context", "", "context of the kubeconfig file")
+}
+
 // read reads the files and tells what could not be read. The rest is used all the same.
 func (in *input) read(command *cobra.Command) ([]document.File, error) {
 	in.sources.Stdin = command.InOrStdin()
-	return in.sources.Read(command.Context())
+	var files []document.File
+	if in.live {
+		reader, err := in.access.Client()
+		if err != nil {
+			return nil, err
+		}
+		stored, err := live.Read(command.Context(), reader, mesh.DefaultConfig())
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, stored)
+		// What a cluster does not say is not assumed.
+		in.ciliumVersion = ""
+		if len(in.sources.Files)+len(in.sources.Kustomize) == 0 {
+			return files, nil
+		}
+	}
+	read, err := in.sources.Read(command.Context())
+	return append(files, read...), err
 }
 
 // open reads the input into a World.
@@ -75,7 +111,7 @@ func (in *input) open(command *cobra.Command) (*world.World, []document.File, er
 }
 
 func (in *input) options(files []document.File) (world.Options, error) {
-	o := world.Options{Namespace: in.namespace, CiliumVersion: in.ciliumVersion, Mode: mesh.Mode(in.mode), Anew: in.anew}
+	o := world.Options{Namespace: in.namespace, CiliumVersion: in.ciliumVersion, Mode: mesh.Mode(in.mode), Anew: in.anew, Annotations: in.annotations}
 	modes := []mesh.Mode{"", mesh.ModeAudit, mesh.ModeWarn, mesh.ModeEnforce, mesh.ModeStrict}
 	if !slices.Contains(modes, o.Mode) {
 		return o, fmt.Errorf("--mode: %w: %q; it is audit, warn, enforce or strict", errMode, in.mode)

@@ -41,6 +41,7 @@ namespaces with daprise.dev/policies=generate, but for their names and labels: t
 		},
 	}
 	in.bind(command)
+	in.bindLive(command)
 	return command
 }
 

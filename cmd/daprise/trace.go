@@ -43,6 +43,7 @@ The exit status for one flow is 0 if it is allowed and 1 if not.`,
 		RunE: t.run,
 	}
 	t.bindFiles(command)
+	t.bindLive(command)
 	flags := command.Flags()
 	flags.StringVar(&t.from, "from", "", "source: "+endpointForms)
 	flags.StringVar(&t.to, "to", "", "destination, in the same words")

@@ -112,6 +112,11 @@ func (d *Document) decode() error {
 	} else if d.JSON, err = yaml.YAMLToJSONStrict(source); err != nil {
 		return err
 	}
+	return d.names()
+}
+
+// names fills in what the object is called.
+func (d *Document) names() error {
 	if string(d.JSON) != "null" && !bytes.HasPrefix(d.JSON, []byte("{")) {
 		return errNoObject
 	}
@@ -130,3 +135,14 @@ func (d *Document) decode() error {
 	d.Namespace, d.Name = meta.Metadata.Namespace, meta.Metadata.Name
 	return nil
 }
+
+// Stored is the document of an object that is in no file but in a cluster, from its JSON. It has no text and no position.
+func Stored(object []byte) *Document {
+	d := &Document{JSON: object, dash: -1}
+	// What an API server encoded decodes.
+	_ = d.names()
+	return d
+}
+
+// IsStored says that the object is in a cluster and in no file.
+func (d *Document) IsStored() bool { return d.Line == 0 }

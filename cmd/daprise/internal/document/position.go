@@ -16,6 +16,9 @@ type Position struct{ Line, Column int }
 // "spec.rules[0].filters". Of a field that is not written, it is that of the longest part of the path that is; of the empty path, the
 // object's first key. It is false where the document cannot be parsed.
 func (d *Document) Position(path string) (Position, bool) {
+	if d.IsStored() {
+		return Position{}, false
+	}
 	node, err := d.node()
 	if err != nil || node == nil {
 		return Position{}, false

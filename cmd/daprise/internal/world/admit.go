@@ -72,8 +72,8 @@ func (w *World) exempt(o *Object) bool {
 	if ns == mesh.SystemNamespace || slices.Contains(w.options.Config.ExemptNamespaces, ns) || w.labels(ns)[mesh.LabelAdmission] == "disabled" {
 		return true
 	}
-	if !isEnrollable(o.Kind) {
-		return false
+	if !isEnrollable(o.Kind) || o.typed.GetLabels()[mesh.LabelAppID] != "" && !o.IsGenerated() {
+		return false // what carries our label was annotated before
 	}
 	for key := range o.typed.GetAnnotations() {
 		if strings.HasPrefix(key, mesh.Prefix) {

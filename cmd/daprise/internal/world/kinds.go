@@ -78,3 +78,52 @@ func decode(empty client.Object, data []byte) (client.Object, error) {
 	}
 	return empty, nil
 }
+
+// Kind is one whose objects a cluster is asked for.
+type Kind struct {
+	schema.GroupVersionKind
+	// Owned says that only those which daprise made are of interest.
+	Owned bool
+}
+
+// Kinds are those whose objects decisions read, but for the few that are read by name (Surroundings).
+func Kinds() []Kind {
+	of := func(gv schema.GroupVersion, kind string) Kind { return Kind{GroupVersionKind: gv.WithKind(kind)} }
+	owned := func(gv schema.GroupVersion, kind string) Kind {
+		return Kind{GroupVersionKind: gv.WithKind(kind), Owned: true}
+	}
+	return []Kind{
+		of(corev1.SchemeGroupVersion, "Namespace"),
+		of(corev1.SchemeGroupVersion, mesh.KindService),
+		of(appsv1.SchemeGroupVersion, mesh.KindDeployment),
+		of(gatewayv1.SchemeGroupVersion, mesh.KindGateway),
+		of(gatewayv1.SchemeGroupVersion, mesh.KindHTTPRoute),
+		of(gatewayv1.SchemeGroupVersion, mesh.KindGRPCRoute),
+		of(gatewayv1beta1.SchemeGroupVersion, "ReferenceGrant"),
+		of(ciliumv2.SchemeGroupVersion, policy.KindCNP),
+		of(ciliumv2.SchemeGroupVersion, policy.KindCCNP),
+		of(networkingv1.SchemeGroupVersion, policy.KindKNP),
+		owned(corev1.SchemeGroupVersion, "ServiceAccount"),
+		owned(appsv1.SchemeGroupVersion, "DaemonSet"),
+		owned(policyv1.SchemeGroupVersion, "PodDisruptionBudget"),
+		owned(ciliumv2.SchemeGroupVersion, "CiliumLocalRedirectPolicy"),
+		owned(schema.GroupVersion{Group: "dapr.io", Version: "v1alpha1"}, "Configuration"),
+	}
+}
+
+// Named is one object.
+type Named struct {
+	schema.GroupVersionKind
+	Name mesh.Name
+}
+
+// Surroundings are the objects that say what is said once for a cluster.
+func Surroundings(config mesh.Config) []Named {
+	configMap, daemonSet := corev1.SchemeGroupVersion.WithKind("ConfigMap"), appsv1.SchemeGroupVersion.WithKind("DaemonSet")
+	return []Named{
+		{configMap, mesh.Name{Namespace: config.Cilium.Namespace, Name: ciliumConfig}},
+		{daemonSet, mesh.Name{Namespace: config.Cilium.Namespace, Name: ciliumAgents}},
+		{configMap, mesh.Name{Namespace: config.Dapr.ControlPlaneNamespace, Name: trustBundle}},
+		{configMap, mesh.Name{Namespace: mesh.SystemNamespace, Name: ConfigMap}},
+	}
+}

@@ -105,3 +105,12 @@ func withoutAnnotations(object []byte) ([]byte, error) {
 	}
 	return json.Marshal(content)
 }
+
+// NameOf names an object that the controller would write.
+func NameOf(object client.Object) mesh.Object {
+	apiVersion, kind := object.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
+	return mesh.Object{APIVersion: apiVersion, Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}
+}
+
+// Find is the object of a kind and name, whatever its version, or nil.
+func (w *World) Find(name mesh.Object) *Object { return w.names[unversioned(name)] }

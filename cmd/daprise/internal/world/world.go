@@ -6,9 +6,11 @@ package world
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,6 +34,8 @@ type Options struct {
 	TrustAnchors string
 	// Anew leaves out the objects that daprise made, as if it had them to make still.
 	Anew bool
+	// Annotations are set, or removed where they are empty, on objects before they are admitted: their documents do not say so.
+	Annotations map[mesh.Object]map[string]string
 }
 
 // World is the objects of an input, admitted.
@@ -40,6 +44,8 @@ type World struct {
 	store   *store
 	loader  *controller.Loader
 	loaded  map[string]policy.World
+	// names finds objects whatever version their documents say: no two kinds that are known have one name.
+	names map[mesh.Object]*Object
 	// Objects are those that a decision reads or writes, in the order of the input.
 	Objects []*Object
 	// LeftOut are the documents that Options.Anew leaves out.
@@ -83,7 +89,7 @@ func Read(files []document.File, options Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{options: options, store: newStore(scheme), loaded: map[string]policy.World{}}
+	w := &World{options: options, store: newStore(scheme), loaded: map[string]policy.World{}, names: map[mesh.Object]*Object{}}
 	if options.Mode != "" {
 		w.options.Config.Defaults.Coverage = options.Mode
 	}
@@ -132,13 +138,55 @@ func (w *World) read(d *document.Document, gk schema.GroupKind, empty client.Obj
 			return
 		}
 	}
+	if err := w.annotate(o); err != nil {
+		w.Problems = append(w.Problems, d.Problem(err.Error()))
+		return
+	}
 	if w.options.Anew && o.IsGenerated() {
 		w.LeftOut = append(w.LeftOut, d)
 		return
 	}
 	o.After = o.Before
+	if before := w.names[unversioned(o.Name)]; before != nil && before.Document.IsStored() {
+		// A file takes the place of what a cluster has.
+		w.Objects = slices.DeleteFunc(w.Objects, func(other *Object) bool { return other == before })
+	}
+	w.names[unversioned(o.Name)] = o
 	w.Objects = append(w.Objects, o)
 	w.keep(o)
+}
+
+func sameObject(a, b *Object) bool {
+	return a.Kind == b.Kind && unversioned(a.Name) == unversioned(b.Name)
+}
+
+// annotate changes annotations as the options say.
+func (w *World) annotate(o *Object) error {
+	changes, ok := w.options.Annotations[unversioned(o.Name)]
+	if !ok {
+		return nil
+	}
+	var content map[string]any
+	if err := json.Unmarshal(o.Before, &content); err != nil {
+		return err
+	}
+	u := &unstructured.Unstructured{Object: content}
+	annotations := u.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	for key, value := range changes {
+		if annotations[key] = value; value == "" {
+			delete(annotations, key)
+		}
+	}
+	u.SetAnnotations(annotations)
+	var err error
+	if o.Before, err = json.Marshal(u.Object); err != nil {
+		return err
+	}
+	o.typed, err = decode(known()[o.Kind](), o.Before)
+	return err
 }
 
 // keep puts an object into the store, under a version of its own, by which policies are compiled and routes are read once. Objects that
