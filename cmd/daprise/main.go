@@ -54,7 +54,7 @@ func root() *cobra.Command {
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-") {
 		command.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl daprise"}
 	}
-	command.AddCommand(analyze(), inject(), uninject(), trace(), exposure(), policies(), plan(), explain(), printVersion())
+	command.AddCommand(analyze(), inject(), uninject(), trace(), exposure(), policies(), plan(), drawing(), explain(), printVersion())
 	return command
 }
 

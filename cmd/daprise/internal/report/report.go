@@ -62,12 +62,10 @@ func (f Finding) Reached(threshold mesh.Severity) bool {
 
 // Place is "app.yaml:12:3", "app.yaml", or empty for an object of a cluster.
 func (f Finding) Place() string {
-	switch {
-	case f.Line == 0:
+	if f.Line == 0 {
 		return f.File
-	default:
-		return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 	}
+	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 }
 
 // Write writes a report. Problems go to standard error and not into a table.

@@ -88,6 +88,7 @@ type Kind struct {
 
 // Kinds are those whose objects decisions read, but for the few that are read by name (Surroundings).
 func Kinds() []Kind {
+	gateway := func(version string) schema.GroupVersion { return schema.GroupVersion{Group: groupGateway, Version: version} }
 	of := func(gv schema.GroupVersion, kind string) Kind { return Kind{GroupVersionKind: gv.WithKind(kind)} }
 	owned := func(gv schema.GroupVersion, kind string) Kind {
 		return Kind{GroupVersionKind: gv.WithKind(kind), Owned: true}
@@ -96,10 +97,10 @@ func Kinds() []Kind {
 		of(corev1.SchemeGroupVersion, "Namespace"),
 		of(corev1.SchemeGroupVersion, mesh.KindService),
 		of(appsv1.SchemeGroupVersion, mesh.KindDeployment),
-		of(gatewayv1.SchemeGroupVersion, mesh.KindGateway),
-		of(gatewayv1.SchemeGroupVersion, mesh.KindHTTPRoute),
-		of(gatewayv1.SchemeGroupVersion, mesh.KindGRPCRoute),
-		of(gatewayv1beta1.SchemeGroupVersion, "ReferenceGrant"),
+		of(gateway("v1"), mesh.KindGateway),
+		of(gateway("v1"), mesh.KindHTTPRoute),
+		of(gateway("v1"), mesh.KindGRPCRoute),
+		of(gateway("v1beta1"), "ReferenceGrant"),
 		of(ciliumv2.SchemeGroupVersion, policy.KindCNP),
 		of(ciliumv2.SchemeGroupVersion, policy.KindCCNP),
 		of(networkingv1.SchemeGroupVersion, policy.KindKNP),
