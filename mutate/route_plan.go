@@ -24,6 +24,8 @@ type plan struct {
 	target  target
 	// because says why the rule is in header form although prefix form was asked for, or is empty.
 	because string
+	// count is how many parts the rule would be split into, where that is worked out (count).
+	count int
 	// parts replace the rule; nil leaves it as the user wrote it.
 	parts []json.RawMessage
 	// keep leaves the rules as received, with what the record says about them.
@@ -94,19 +96,20 @@ func restores(findings []mesh.Finding) bool {
 // rewrite makes the parts of the rules that have a target. Rules that prefix form cannot express take header form and are warned about.
 func (m *mutation) rewrite(plans []plan) ([]mesh.Finding, error) {
 	var findings []mesh.Finding
-	total := 0
+	total := m.count(plans)
 	for i := range plans {
 		p := &plans[i]
-		total++
 		if (p.target == target{}) {
 			continue
 		}
 		reason := m.headerReason(p)
+		if reason == "" && total > maxRules && p.count > 1 {
+			reason = fmt.Sprintf("its matches: the route would have %d rules, over %d, with one for each", total, maxRules)
+		}
 		if reason == "" {
 			if err := m.rewriteRule(p, &reason); err != nil {
 				return nil, err
 			}
-			total += max(0, len(p.parts)-1)
 		}
 		if reason != "" {
 			findings = append(findings, m.headerInstead(p, reason))
@@ -115,21 +118,35 @@ func (m *mutation) rewrite(plans []plan) ([]mesh.Finding, error) {
 			}
 		}
 	}
-	if total <= maxRules {
-		return findings, nil
+	return findings, nil
+}
+
+// count is how many rules the route would have with each in the form that it is planned in. Where it cannot be over the limit, because
+// there are fewer matches, it is not worked out.
+func (m *mutation) count(plans []plan) int {
+	most := 0
+	for i := range plans {
+		most += max(1, len(plans[i].Matches))
 	}
+	if most <= maxRules {
+		return most
+	}
+	total := 0
 	for i := range plans {
 		p := &plans[i]
-		if len(p.parts) < 2 {
-			continue
+		p.count = 1
+		switch {
+		case (p.target == target{}), m.headerReason(p) != "":
+		case p.proof != nil && p.proof.target == p.target:
+			p.count = len(p.proof.parts)
+		case p.target.form == mesh.InvokePrefix:
+			if paths, reason := prefixForm(&p.ruleFields, p.target.app); reason == "" {
+				p.count = len(paths)
+			}
 		}
-		reason := fmt.Sprintf("its matches: the route would have %d rules, over %d, with one for each", total, maxRules)
-		findings = append(findings, m.headerInstead(p, reason))
-		if err := m.rewriteRule(p, &reason); err != nil {
-			return nil, err
-		}
+		total += p.count
 	}
-	return findings, nil
+	return total
 }
 
 // rewriteRule points one rule at its target. What a verified record already proved is not made again.

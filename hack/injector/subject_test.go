@@ -89,6 +89,19 @@ func injected(t *testing.T, annotations map[string]string) corev1.PodSpec {
 		ObjectMeta: metav1.ObjectMeta{Name: "whoami-1", Namespace: "default", Annotations: all},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}},
 	}
+	patch, err := sidecarOf(pod).GetPatch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	patched, err := patcher.PatchPod(pod, patch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return patched.Spec
+}
+
+// sidecarOf is what Dapr's injector would inject into a pod.
+func sidecarOf(pod *corev1.Pod) *patcher.SidecarConfig {
 	sidecar := patcher.NewSidecarConfig(pod)
 	sidecar.Mode = "kubernetes"
 	sidecar.Namespace = "default"
@@ -107,13 +120,5 @@ func injected(t *testing.T, annotations map[string]string) corev1.PodSpec {
 	sidecar.SchedulerEnabled = true
 	sidecar.SidecarImage = image
 	sidecar.SetFromPodAnnotations()
-	patch, err := sidecar.GetPatch()
-	if err != nil {
-		t.Fatal(err)
-	}
-	patched, err := patcher.PatchPod(pod, patch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return patched.Spec
+	return sidecar
 }
