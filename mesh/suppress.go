@@ -73,3 +73,23 @@ func wrongSuppress(value string) string {
 	}
 	return ""
 }
+
+// Holds says whether a suppression holds at a time: up to the end of its last day, UTC.
+func (s Suppression) Holds(at time.Time) bool { return at.Before(s.Until.AddDate(0, 0, 1)) }
+
+// Suppress makes warnings silent that the value of an object's daprise.dev/suppress names: they become findings for the audit log.
+// Refusals stay, and so does everything if the value is not in the grammar. It does not modify its arguments.
+func Suppress(findings []Finding, value string, at time.Time) []Finding {
+	entries, err := Suppressions(value)
+	if value == "" || err != nil {
+		return findings
+	}
+	findings = slices.Clone(findings)
+	for i := range findings {
+		f := &findings[i]
+		if f.Severity == Warn && slices.ContainsFunc(entries, func(s Suppression) bool { return s.Code == f.Code && s.Holds(at) }) {
+			f.Severity = Audit
+		}
+	}
+	return findings
+}

@@ -47,3 +47,34 @@ func TestSuppressions(t *testing.T) {
 		})
 	}
 }
+
+func TestSuppress(t *testing.T) {
+	findings := []mesh.Finding{
+		{Code: mesh.CodeHeaderForm, Severity: mesh.Warn}, {Code: mesh.CodeAppReachable, Severity: mesh.Warn}, {Code: mesh.CodeAppReachable, Severity: mesh.Deny},
+	}
+	lastMoment := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
+	for _, test := range []struct {
+		name, value string
+		at          time.Time
+		want        []mesh.Severity
+	}{
+		{name: "nothing", at: lastMoment, want: []mesh.Severity{mesh.Warn, mesh.Warn, mesh.Deny}},
+		{name: "one code", value: "DPR206=known until 2026-12-31", at: lastMoment, want: []mesh.Severity{mesh.Audit, mesh.Warn, mesh.Deny}},
+		{name: "no refusal", value: "DPR110=known until 2026-12-31", at: lastMoment, want: []mesh.Severity{mesh.Warn, mesh.Audit, mesh.Deny}},
+		{name: "expired", value: "DPR206=known until 2026-12-31", at: lastMoment.Add(time.Second), want: []mesh.Severity{mesh.Warn, mesh.Warn, mesh.Deny}},
+		{name: "not in the grammar", value: "DPR206", at: lastMoment, want: []mesh.Severity{mesh.Warn, mesh.Warn, mesh.Deny}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got []mesh.Severity
+			for _, f := range mesh.Suppress(findings, test.value, test.at) {
+				got = append(got, f.Severity)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("severities (-want +got):\n%s", diff)
+			}
+			if findings[0].Severity != mesh.Warn || findings[1].Severity != mesh.Warn {
+				t.Error("the findings were modified")
+			}
+		})
+	}
+}

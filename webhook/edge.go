@@ -108,6 +108,7 @@ func (e *Edge) decide(ctx context.Context, p phase, request *admissionv1.Admissi
 	if d.lenient && mesh.Denied(v.findings) {
 		v = verdict{}
 	}
+	v.findings = suppressed(request, v.findings, start)
 	mesh.SortFindings(v.findings)
 	took := time.Since(start)
 	e.metrics.decided(p, request, v, took)

@@ -112,3 +112,17 @@ func served(t *testing.T, g golden) *admissionv1.AdmissionResponse {
 	}
 	return answer.Response
 }
+
+// TestSuppressedThroughTheServer wants a warning that the route's owner knows about to be kept from clients, until its day.
+func TestSuppressedThroughTheServer(t *testing.T) {
+	for until, want := range map[string]int{"2999-12-31": 0, "2020-12-31": 1} {
+		g := readGolden(t, "../../mutate/testdata/route/regular-expression")
+		object := tree(t, g.in)
+		object["metadata"].(map[string]any)["annotations"] = map[string]any{mesh.AnnotationSuppress: "DPR206=we know until " + until}
+		g.in = encoded(t, object)
+		response := served(t, g)
+		if !response.Allowed || len(response.Warnings) != want {
+			t.Errorf("until %s: want %d warnings, got %v", until, want, response.Warnings)
+		}
+	}
+}
