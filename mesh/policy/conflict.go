@@ -92,7 +92,9 @@ func secretOf(tls *api.TLSContext) string {
 
 // claim is what one rule asks for one peer on one port.
 type claim struct {
-	key      string
+	key string
+	// nobody says that the peer is entity none, which Cilium does not merge.
+	nobody   bool
 	rule     *rule
 	auth     authMode
 	redirect redirect
@@ -126,6 +128,9 @@ func conflict(subject Endpoint, rules []*rule) string {
 			if c.redirect.namespaced && subject.Namespace == "" {
 				return r.place() + " names a listener of a namespace, which " + subject.String() + " has not"
 			}
+			if c.nobody {
+				continue
+			}
 			for _, other := range claims[c.key] {
 				if over := c.conflictsWith(other); over != "" {
 					return fmt.Sprintf("Cilium cannot merge %s and %s, which differ in %s", other.rule.place(), r.place(), over)
@@ -151,13 +156,14 @@ func (r *rule) claims() []claim {
 		ports = []port{{protocol: "ANY"}}
 	}
 	var list []claim
+	none := reserved(string(api.EntityNone)).String()
 	for _, peer := range peers {
 		for _, p := range ports {
 			key := fmt.Sprintf("%d %s %s %d-%d %s", r.direction, p.protocol, p.name, p.first, p.last, peer)
 			if p.name != "" {
 				key = fmt.Sprintf("%d %s %s %s", r.direction, p.protocol, p.name, peer)
 			}
-			list = append(list, claim{key: key, rule: r, auth: r.auth, redirect: p.redirect})
+			list = append(list, claim{key: key, nobody: peer == none, rule: r, auth: r.auth, redirect: p.redirect})
 		}
 	}
 	return list

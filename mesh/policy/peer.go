@@ -100,8 +100,6 @@ func entitySelectors(e api.Entity) []selector {
 	switch e {
 	case api.EntityAll:
 		return []selector{{}}
-	case api.EntityNone:
-		return nil
 	case api.EntityWorld:
 		return []selector{reserved(EntityWorld), reserved(EntityWorldIPv4), reserved(EntityWorldIPv6)}
 	case api.EntityCluster:
