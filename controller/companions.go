@@ -111,6 +111,9 @@ func (c *companions) target(o occasion) (target, bool, error) {
 		t.policies = append(t.policies, p)
 	}
 	t.objects = objectsOf(rendered(t.enrolled, in))
+	if isIngress {
+		t.objects = append(t.objects, grantsOfIngress(prospective(view, o.joining), ingress)...)
+	}
 	var err error
 	if t.state, err = c.loader.states.of(o.ref, t.enrolled, in, workloads(o.exists.ours)); err != nil {
 		return t, true, fmt.Errorf("state of the companion of %s: %w", o.ref, err)

@@ -38,7 +38,7 @@ const (
 	kindCiliumAgent       kind = "DaemonSet"
 )
 
-// The owned cache's kinds: what daprise made. Its policies and grants are in the main cache, among all others.
+// The owned cache's kinds: what daprise made. Its policies are in the main cache, among all others.
 const (
 	ownedDeployment     kind = "owned Deployment"
 	ownedDaemonSet      kind = "owned DaemonSet"
@@ -47,12 +47,13 @@ const (
 	ownedBudget         kind = "owned PodDisruptionBudget"
 	ownedConfiguration  kind = "owned Configuration"
 	ownedRedirect       kind = "owned CiliumLocalRedirectPolicy"
+	ownedGrant          kind = "owned ReferenceGrant"
 )
 
 // ownedKinds are the kinds of the owned cache.
 func ownedKinds() []kind {
 	return []kind{
-		ownedServiceAccount, ownedConfiguration, ownedService, ownedBudget, ownedRedirect, ownedDeployment, ownedDaemonSet,
+		ownedServiceAccount, ownedConfiguration, ownedService, ownedBudget, ownedRedirect, ownedGrant, ownedDeployment, ownedDaemonSet,
 	}
 }
 
@@ -88,6 +89,7 @@ func kindsWatched() map[kind]facts {
 		ownedBudget:           {policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), &policyv1.PodDisruptionBudget{}, &policyv1.PodDisruptionBudgetList{}, owned, true},
 		ownedConfiguration:    {daprConfiguration(), untyped(daprConfiguration()), untypedList(daprConfiguration()), owned, true},
 		ownedRedirect:         {ciliumv2.SchemeGroupVersion.WithKind("CiliumLocalRedirectPolicy"), &ciliumv2.CiliumLocalRedirectPolicy{}, &ciliumv2.CiliumLocalRedirectPolicyList{}, owned, true},
+		ownedGrant:            {gatewayAPI("v1beta1", "ReferenceGrant"), &gatewayv1beta1.ReferenceGrant{}, &gatewayv1beta1.ReferenceGrantList{}, owned, true},
 	}
 }
 

@@ -113,12 +113,13 @@ type loaded struct {
 func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, error) {
 	b := &build{loader: l, door: d, need: need, view: &mesh.View{Config: l.config, Namespaces: map[string]map[string]string{}}}
 	for _, step := range []func(context.Context) error{
-		b.routes, b.enrolments, b.callers, b.namespaces, b.referred, b.grants, b.policies, b.environment, b.companions, b.foreign,
+		b.routes, b.ends, b.enrolments, b.callers, b.namespaces, b.referred, b.grants, b.policies, b.environment, b.companions, b.foreign,
 	} {
 		if err := step(ctx); err != nil {
 			return loaded{}, err
 		}
 	}
+	b.expected()
 	b.view.Missing = slices.Sorted(slices.Values(b.missing))
 	b.result.world = policy.World{View: b.view, Set: policy.NewSet(b.compiled...)}
 	return b.result, nil

@@ -54,8 +54,11 @@ func (t *triggers) hear(c change) {
 		t.heardRoute(ctx, c)
 	case kindNamespace:
 		t.heardNamespace(ctx, c)
-	case kindNetworkPolicy, kindReferenceGrant:
+	case kindNetworkPolicy:
 		t.companions.add(t.refsIn(ctx, one(c).GetNamespace())...)
+	case kindReferenceGrant:
+		t.routes.add(t.routesBy(ctx, scope{index: byNamespace(), key: one(c).GetNamespace()})...)
+		t.companions.add(ownedRefs(c)...)
 	case kindCiliumPolicy:
 		t.companions.add(t.refsIn(ctx, one(c).GetNamespace())...)
 		t.companions.add(ownedRefs(c)...)
@@ -95,8 +98,14 @@ func (t *triggers) heardNamespace(ctx context.Context, c change) {
 		t.loader.recent.forget(ns)
 	}
 	t.companions.add(t.refsIn(ctx, ns)...)
-	if c.new != nil {
-		t.routes.add(t.routesBy(ctx, scope{namespace: ns})...)
+	if c.new == nil {
+		return
+	}
+	// Gateways may admit a namespace's routes by its labels.
+	for _, k := range []kind{kindHTTPRoute, kindGRPCRoute} {
+		for _, object := range t.cached(ctx, k, scope{namespace: ns}) {
+			t.heardRoute(ctx, change{kind: k, new: object})
+		}
 	}
 }
 

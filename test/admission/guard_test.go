@@ -42,11 +42,13 @@ func TestOwnServiceAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, manifest := range map[string]string{
-		"somebody's image":   strings.ReplaceAll(in(ns, deployment), "name: whoami, namespace", "name: a, namespace"),
-		"an external IP":     "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: " + ns + "}\nspec: {selector: {a: b}, ports: [{port: 80}], externalIPs: [192.0.2.1]}\n",
-		"a load balancer":    "apiVersion: v1\nkind: Service\nmetadata: {name: b, namespace: " + ns + "}\nspec: {type: LoadBalancer, selector: {a: b}, ports: [{port: 80}]}\n",
-		"a pod of its own":   strings.ReplaceAll(in(ns, impostor), "impostor", "c"),
-		"another's Secret":   "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: " + ns + "}\n",
+		"somebody's image": strings.ReplaceAll(in(ns, deployment), "name: whoami, namespace", "name: a, namespace"),
+		"an external IP":   "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: " + ns + "}\nspec: {selector: {a: b}, ports: [{port: 80}], externalIPs: [192.0.2.1]}\n",
+		"a load balancer":  "apiVersion: v1\nkind: Service\nmetadata: {name: b, namespace: " + ns + "}\nspec: {type: LoadBalancer, selector: {a: b}, ports: [{port: 80}]}\n",
+		"a pod of its own": strings.ReplaceAll(in(ns, impostor), "impostor", "c"),
+		"another's Secret": "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: " + ns + "}\n",
+		"a grant of everything": "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\nmetadata: {name: a, namespace: " + ns + ", labels: {app.kubernetes.io/managed-by: daprise, app.kubernetes.io/instance: whoami}}\n" +
+			"spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}], to: [{group: \"\", kind: Service}]}\n",
 		"a token for itself": strings.ReplaceAll(strings.ReplaceAll(in(ns, deployment), "name: whoami, namespace", "name: d, namespace"), "containers: [{name: whoami,", "automountServiceAccountToken: true\n      containers: [{name: daprd,"),
 	} {
 		t.Run(name, func(t *testing.T) {

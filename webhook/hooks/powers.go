@@ -61,6 +61,7 @@ func powersVariables() []admissionregistrationv1.Variable {
 	return []admissionregistrationv1.Variable{
 		{Name: "ours", Expression: "[object, oldObject].all(o, o == null || dyn(o).metadata.?labels['" + mesh.LabelManagedBy + "'].orValue('') == '" + mesh.ManagedByDaprise + "')"},
 		{Name: "claimed", Expression: "object != null && dyn(object).metadata.?labels['" + mesh.LabelManagedBy + "'].orValue('') == '" + mesh.ManagedByDaprise + "'"},
+		{Name: "instance", Expression: "object == null ? '' : dyn(object).metadata.?labels['" + mesh.LabelInstance + "'].orValue('')"},
 		{Name: "sameSpec", Expression: "!variables.claimed && request.operation == 'UPDATE' && (dyn(object).?spec == dyn(oldObject).?spec || " + endpointsOnly() + ")"},
 		{Name: "writes", Expression: "request.operation != 'DELETE'"},
 		{Name: "workload", Expression: "variables.ours && variables.writes && request.kind.kind in ['Deployment', 'DaemonSet']"},
@@ -82,6 +83,11 @@ func powersOverObjects() []admissionregistrationv1.Validation {
 			"daprise may make ClusterIP Services of companions alone, without external addresses"),
 		power("request.kind.kind != 'ServiceAccount' || !variables.writes || (dyn(object).?automountServiceAccountToken.orValue(true) == false && "+
 			"dyn(object).?secrets.orValue([]).size() == 0)", "daprise may make ServiceAccounts without token and Secrets alone"),
+		// Without a name a grant opens every Service of its namespace. A name of 63 characters was cut.
+		power("request.kind.kind != 'ReferenceGrant' || !variables.writes || (dyn(object).spec.from.all(f, f.group == 'gateway.networking.k8s.io' && f.kind in ['HTTPRoute', 'GRPCRoute']) && "+
+			"dyn(object).spec.to.all(t, t.group == '' && t.kind == 'Service' && (t.?name.orValue('').startsWith(variables.instance + '-dapr') || "+
+			"(t.?name.orValue('').size() == 63 && t.?name.orValue('').startsWith(variables.instance + '-')))))",
+			"daprise may let routes refer to Services of companions alone"),
 	}
 }
 

@@ -54,7 +54,6 @@ func serverRules() []rbacv1.PolicyRule {
 		allow("", reads(), "namespaces"),
 		allow("networking.k8s.io", reads(), "networkpolicies"),
 		allow("cilium.io", reads(), "ciliumclusterwidenetworkpolicies"),
-		allow("gateway.networking.k8s.io", reads(), "referencegrants"),
 		// Whether a companion still has pods, before its policies go.
 		allow("", []string{"list"}, "pods"),
 		// Dapr's public trust bundle, by name, wherever Dapr is: its namespace need not exist yet.
@@ -65,6 +64,7 @@ func serverRules() []rbacv1.PolicyRule {
 		allow("policy", writes(), "poddisruptionbudgets"),
 		allow("dapr.io", writes(), "configurations"),
 		allow("cilium.io", writes(), "ciliumnetworkpolicies", "ciliumlocalredirectpolicies"),
+		allow("gateway.networking.k8s.io", writes(), "referencegrants"),
 		// Touching a route, or a Gateway that was annotated before there was a daprise, so that it is admitted again; what it specifies is
 		// written by admission alone.
 		allow("gateway.networking.k8s.io", append(reads(), "patch"), "httproutes", "grpcroutes", "gateways"),
