@@ -44,7 +44,7 @@ e2e: ## run requests through a real gateway, real companions and mTLS; needs roo
 .PHONY: chart
 chart: controlplane ## render, install, upgrade and remove the Helm chart with Helm itself (built once, some four minutes)
 	go vet -tags helm ./test/operations/
-	go test -tags helm -json -count=1 -timeout 30m -run 'Chart|Values|Schema|Hooks|Budget|Config|Lifecycle' ./test/operations/ | go run ./hack/testsum
+	go test -tags helm -json -count=1 -timeout 30m ./test/operations/ | go run ./hack/testsum
 
 # Policy sets to compare in each of the oracle's three ways, 20 flows each, and the seed; SEED=0 takes another one at each run.
 N ?= 1000
@@ -53,6 +53,10 @@ SEED ?= 0
 .PHONY: oracle
 oracle: ## compare verdicts and exposure with Cilium's own engine: make oracle N=20000 SEED=7
 	go -C hack/oracle test -count=1 -v -timeout 0 -run '^TestDifferential' -rapid.nofailfile -rapid.checks=$(N) -rapid.seed=$(SEED) .
+
+.PHONY: bench-datapath
+bench-datapath: ## measure what companions, and sidecars, add to a request; needs root on Linux
+	go test -tags e2e,bench -v -count=1 -timeout 45m -run '^TestBench$$' ./test/datapath/
 
 .PHONY: race
 race: ## run the tests outside of test/ under the race detector; needs a C compiler

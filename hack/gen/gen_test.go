@@ -54,7 +54,7 @@ func TestDockerfile(t *testing.T) {
 	if len(from) != 2 || !strings.HasPrefix(from[0], "golang:1.26.") || !strings.HasPrefix(from[1], "gcr.io/distroless/static-debian12:nonroot") {
 		t.Errorf("FROM %q", from)
 	}
-	if len(run) != 2 || run[1] != "make build" {
+	if len(run) != 2 || run[1] != "GOFLAGS=-trimpath make build" {
 		t.Errorf("RUN %q", run)
 	}
 	if !strings.Contains(strings.Join(copied, "\n"), "--from=build /src/bin/daprise-webhook /daprise-webhook") {

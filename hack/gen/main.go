@@ -48,6 +48,13 @@ func generated() (map[string][]byte, error) {
 		}
 		files[filepath.Join("deploy", file.Path)] = content
 	}
+	lists, err := manifests.ChartFiles(mesh.DefaultConfig())
+	if err != nil {
+		return nil, err
+	}
+	for path, content := range lists {
+		files[filepath.Join("deploy", path)] = content
+	}
 	for path, content := range manifests.Kustomizations() {
 		files[filepath.Join("deploy", path)] = []byte(content)
 	}

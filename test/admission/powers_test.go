@@ -34,7 +34,7 @@ func TestPowers(t *testing.T) {
 		{"image", "deployment/whoami-dapr", `{"op":"replace","path":"` + pod + `/containers/0/image","value":"a.example/a:1"}`, "the image is not in the list of ConfigMap daprise-config, key images"},
 		{"host network", "deployment/whoami-dapr", `{"op":"add","path":"` + pod + `/hostNetwork","value":true}`, "a companion shares nothing with its node"},
 		{"a Secret's volume", "deployment/whoami-dapr", `{"op":"add","path":"` + pod + `/volumes/-","value":{"name":"s","secret":{"secretName":"s"}}}`, "a companion's only volume is its token for Dapr's sentry"},
-		{"another audience", "deployment/whoami-dapr", `{"op":"replace","path":"` + pod + `/volumes/0/projected/sources/0/serviceAccountToken/audience","value":"api"}`, "a companion's only volume is its token for Dapr's sentry"},
+		{"another audience", "deployment/whoami-dapr", `{"op":"replace","path":"` + pod + `/volumes/0/projected/sources/0/serviceAccountToken/audience","value":"spiffe://other/ns/dapr-system/dapr-sentry"}`, "the audience of a companion's token is not that of ConfigMap daprise-config, key audience"},
 		{"another ServiceAccount", "deployment/whoami-dapr", `{"op":"replace","path":"` + pod + `/serviceAccountName","value":"default"}`, "a companion runs as its own ServiceAccount, without its token"},
 		{"its token", "deployment/whoami-dapr", `{"op":"replace","path":"` + pod + `/automountServiceAccountToken","value":true}`, "a companion runs as its own ServiceAccount, without its token"},
 		{"a second container", "deployment/whoami-dapr", `{"op":"add","path":"` + pod + `/containers/-","value":{"name":"b","image":"b.example/b:1"}}`, "a companion has one container, daprd"},
@@ -57,7 +57,7 @@ func TestPowers(t *testing.T) {
 			if err == nil {
 				t.Fatal("admitted")
 			}
-			if !strings.Contains(stderr, "'daprise-powers' denied request: "+tt.want) {
+			if !strings.Contains(stderr, "'daprise-powers") || !strings.Contains(stderr, "denied request: "+tt.want) {
 				t.Errorf("want %q in:\n%s", tt.want, stderr)
 			}
 		})

@@ -11,8 +11,11 @@ import (
 	"github.com/daprise/daprise/mesh"
 )
 
-// PowersName is the name of the policy on daprise's own ServiceAccount and its binding.
-const PowersName = "daprise-powers"
+// PowersName and PowersOverImagesName are the names of the policies on daprise's own ServiceAccount and of their bindings.
+const (
+	PowersName           = "daprise-powers"
+	PowersOverImagesName = "daprise-powers-images"
+)
 
 // The ConfigMap that the policy is bound to, and its keys. It is the one that holds the config file; daprise itself may not write it.
 const (
@@ -31,7 +34,6 @@ const (
 func Powers() (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding) {
 	all := append(changes(), admissionregistrationv1.Delete)
 	policy := admissionPolicy(PowersName)
-	policy.Spec.ParamKind = &admissionregistrationv1.ParamKind{APIVersion: "v1", Kind: "ConfigMap"}
 	policy.Spec.MatchConstraints.ResourceRules = []admissionregistrationv1.NamedRuleWithOperations{
 		named(rule("", "v1", all, "pods", "services", "serviceaccounts", "replicationcontrollers", "podtemplates")),
 		named(rule("apps", "v1", all, "deployments", "daemonsets", "replicasets", "statefulsets")),
@@ -42,18 +44,44 @@ func Powers() (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionreg
 		named(rule("gateway.networking.k8s.io", "v1beta1", all, "referencegrants")),
 		named(rule("gateway.networking.k8s.io", "v1", all, "gateways")),
 	}
-	policy.Spec.MatchConditions = []admissionregistrationv1.MatchCondition{
-		{Name: "is-daprise", Expression: "request.userInfo.username == '" + serviceAccountUser + "'"},
-	}
+	policy.Spec.MatchConditions = isDaprise()
 	policy.Spec.Variables = powersVariables()
 	policy.Spec.Validations = append(powersOverObjects(), append(powersOverPods(), powersOverVolumes()...)...)
-	b := binding(PowersName)
+	return policy, binding(PowersName)
+}
+
+// PowersOverImages holds daprise to the images and the audience of its configuration. It is a policy of its own because it has a
+// parameter: the API server looks for that before it evaluates match conditions, so that with parameterNotFoundAction Deny nobody at all
+// could write what the policy is for while the ConfigMap is missing, as it is when daprise is being removed. Without the ConfigMap this policy
+// is therefore silent, and Powers holds on; daprise itself may not write it.
+func PowersOverImages() (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding) {
+	policy := admissionPolicy(PowersOverImagesName)
+	policy.Spec.ParamKind = &admissionregistrationv1.ParamKind{APIVersion: "v1", Kind: "ConfigMap"}
+	policy.Spec.MatchConstraints.ResourceRules = []admissionregistrationv1.NamedRuleWithOperations{
+		named(rule("apps", "v1", changes(), "deployments", "daemonsets")),
+	}
+	policy.Spec.MatchConditions = isDaprise()
+	policy.Spec.Variables = powersVariables()
+	policy.Spec.Validations = []admissionregistrationv1.Validation{
+		podPower("variables.containers.all(c, c.image in params.data['"+KeyImages+"'].split('\\n'))",
+			"the image is not in the list of ConfigMap "+ConfigMapName+", key "+KeyImages),
+		podPower("variables.volumes.all(v, !has(v.projected) || v.projected.?sources.orValue([]).all(s, "+
+			"!has(s.serviceAccountToken) || s.serviceAccountToken.?audience.orValue('') == params.data['"+KeyAudience+"']))",
+			"the audience of a companion's token is not that of ConfigMap "+ConfigMapName+", key "+KeyAudience),
+	}
+	b := binding(PowersOverImagesName)
 	b.Spec.ParamRef = &admissionregistrationv1.ParamRef{
 		Name:                    ConfigMapName,
 		Namespace:               mesh.SystemNamespace,
-		ParameterNotFoundAction: new(admissionregistrationv1.DenyAction),
+		ParameterNotFoundAction: new(admissionregistrationv1.AllowAction),
 	}
 	return policy, b
+}
+
+func isDaprise() []admissionregistrationv1.MatchCondition {
+	return []admissionregistrationv1.MatchCondition{
+		{Name: "is-daprise", Expression: "request.userInfo.username == '" + serviceAccountUser + "'"},
+	}
 }
 
 // powersVariables: workload is only true where the template is read, so that no expression fails on an object without one.
@@ -96,8 +124,6 @@ func powersOverPods() []admissionregistrationv1.Validation {
 		podPower("'"+mesh.LabelCompanion+"' in variables.template.metadata.?labels.orValue({})", "a companion's pods carry the label "+mesh.LabelCompanion),
 		podPower("variables.containers.size() == 1 && variables.containers[0].name == 'daprd'", "a companion has one container, daprd"),
 		podPower("variables.pod.?initContainers.orValue([]).size() == 0 && variables.pod.?ephemeralContainers.orValue([]).size() == 0", "a companion has no other containers"),
-		podPower("variables.containers.all(c, c.image in params.data['"+KeyImages+"'].split('\\n'))",
-			"the image is not in the list of ConfigMap "+ConfigMapName+", key "+KeyImages),
 		podPower("variables.pod.?serviceAccountName.orValue('') == object.metadata.name && variables.pod.?automountServiceAccountToken.orValue(true) == false",
 			"a companion runs as its own ServiceAccount, without its token"),
 		podPower("[variables.pod.?hostNetwork, variables.pod.?hostPID, variables.pod.?hostIPC, variables.pod.?shareProcessNamespace].all(o, !o.orValue(false)) && "+
@@ -114,7 +140,7 @@ func powersOverPods() []admissionregistrationv1.Validation {
 func powersOverVolumes() []admissionregistrationv1.Validation {
 	return []admissionregistrationv1.Validation{
 		podPower("variables.volumes.size() <= 1 && variables.volumes.all(v, has(v.projected) && v.projected.?sources.orValue([]).all(s, "+
-			"has(s.serviceAccountToken) && s.serviceAccountToken.?audience.orValue('') == params.data['"+KeyAudience+"']))",
+			"has(s.serviceAccountToken) && s.serviceAccountToken.?audience.orValue('').matches('^spiffe://.+/dapr-sentry$')))",
 			"a companion's only volume is its token for Dapr's sentry"),
 	}
 }

@@ -35,6 +35,7 @@ func rbac(config mesh.Config) []runtime.Object {
 		role(meta(roleServer), leaseRules()), roleBinding(meta(roleServer)),
 		role(meta(roleTrust), secretRules()), roleBinding(meta(roleTrust)),
 		role(inNamespace(config.Cilium.Namespace), ciliumRules()), roleBinding(inNamespace(config.Cilium.Namespace)),
+		people(),
 	}
 }
 

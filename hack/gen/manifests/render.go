@@ -18,12 +18,10 @@ func Render(objects []runtime.Object) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString(Header)
 	for i, object := range objects {
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+		content, err := plain(object)
 		if err != nil {
-			return nil, fmt.Errorf("convert %s: %w", object.GetObjectKind().GroupVersionKind().Kind, err)
+			return nil, err
 		}
-		delete(content, "status")
-		clean(content)
 		data, err := yaml.Marshal(content)
 		if err != nil {
 			return nil, fmt.Errorf("render %s: %w", object.GetObjectKind().GroupVersionKind().Kind, err)
@@ -34,6 +32,34 @@ func Render(objects []runtime.Object) ([]byte, error) {
 		out.Write(data)
 	}
 	return out.Bytes(), nil
+}
+
+// RenderList is a file with one YAML list, of the same objects as Render's documents.
+func RenderList(objects []runtime.Object) ([]byte, error) {
+	list := make([]map[string]any, len(objects))
+	for i, object := range objects {
+		content, err := plain(object)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = content
+	}
+	data, err := yaml.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("render a list: %w", err)
+	}
+	return append([]byte(Header), data...), nil
+}
+
+// plain is what an object says.
+func plain(object runtime.Object) (map[string]any, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("convert %s: %w", object.GetObjectKind().GroupVersionKind().Kind, err)
+	}
+	delete(content, "status")
+	clean(content)
+	return content, nil
 }
 
 // clean drops null creation timestamps; they mean nothing.
