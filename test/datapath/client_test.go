@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -36,6 +37,14 @@ type request struct {
 	headers [][2]string
 	body    string // with a Content-Length if there is any
 	chunks  []string
+	from    *corev1.Pod // nil: a client outside of the cluster
+}
+
+func (r request) dial(ctx context.Context, address string) (net.Conn, error) {
+	if r.from != nil {
+		return shared.Kubelet.DialFrom(ctx, r.from, address)
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 }
 
 func (r request) text() string {
@@ -105,7 +114,7 @@ func sendOnce(ctx context.Context, address string, r request) (response, error) 
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	began := time.Now()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	conn, err := r.dial(ctx, address)
 	if err != nil {
 		return response{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -30,7 +31,9 @@ type load struct {
 	failures []string
 }
 
-func startLoad(t *testing.T) *load {
+func startLoad(t *testing.T) *load { return startLoadAt(t, "whoami.example.com") }
+
+func startLoadAt(t *testing.T, host string) *load {
 	t.Helper()
 	address, err := gateway(t.Context())
 	if err != nil {
@@ -38,11 +41,11 @@ func startLoad(t *testing.T) *load {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	l := &load{stop: cancel, done: make(chan struct{})}
-	go l.run(ctx, "http://"+address+"/load")
+	go l.run(ctx, address, host)
 	return l
 }
 
-func (l *load) run(ctx context.Context, url string) {
+func (l *load) run(ctx context.Context, address, host string) {
 	defer close(l.done)
 	client := &http.Client{
 		Timeout:   15 * time.Second,
@@ -58,15 +61,15 @@ func (l *load) run(ctx context.Context, url string) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			all.Go(func() { l.once(client, url) })
+			all.Go(func() { l.once(client, address, host) })
 		}
 	}
 }
 
 // once does not end with the load: a request under way is answered or counted.
-func (l *load) once(client *http.Client, url string) {
+func (l *load) once(client *http.Client, address, host string) {
 	began := time.Now()
-	body, err := fetch(client, url)
+	body, err := fetch(client, address, host)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent++
@@ -74,16 +77,21 @@ func (l *load) once(client *http.Client, url string) {
 		l.failures = append(l.failures, fmt.Sprintf("%s, after %s: %v", began.Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err))
 		return
 	}
-	if strings.Contains(body, callerHeader+": ingress") {
+	if strings.Contains(body, callerHeader) {
 		l.throughs++
 	}
 }
 
-func fetch(client *http.Client, url string) (string, error) {
+func fetch(client *http.Client, address, host string) (string, error) {
 	// A client that tries again by itself would hide what is lost: net/http does
 	// so for GET on a reused connection, so this is a POST. It has no body, since
 	// the gateway cuts some answers to requests that have one (cutByGateway).
-	response, err := client.Post(url, "text/plain", http.NoBody)
+	request, err := http.NewRequest(http.MethodPost, "http://"+address+"/load", http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	request.Host = host
+	response, err := client.Do(request)
 	if err != nil {
 		return "", err
 	}
@@ -105,16 +113,30 @@ func (l *load) counts() (sent, throughs, failed int) {
 	return l.sent, l.throughs, len(l.failures)
 }
 
-// end stops the load and fails the test for every request that was lost.
-func (l *load) end(t *testing.T) {
+// stopped stops the load and tells its numbers.
+func (l *load) stopped(t *testing.T) (failed int) {
 	t.Helper()
 	l.stop()
 	<-l.done
 	sent, throughs, failed := l.counts()
-	t.Logf("%d requests, %d of them through companions, %d lost", sent, throughs, failed)
+	tell(t, "%d requests, %d of them through companions, %d lost", sent, throughs, failed)
 	if sent == 0 {
 		t.Error("nothing was sent")
 	}
+	return failed
+}
+
+// tell writes a number that is worth reading also where all is well.
+func tell(t *testing.T, format string, args ...any) {
+	t.Helper()
+	t.Logf(format, args...)
+	_, _ = fmt.Fprintf(os.Stderr, "datapath: "+t.Name()+": "+format+"\n", args...)
+}
+
+// end stops the load and fails the test for every request that was lost.
+func (l *load) end(t *testing.T) {
+	t.Helper()
+	failed := l.stopped(t)
 	for i, failure := range l.failures {
 		if i == 10 {
 			t.Errorf("and %d more", failed-i)

@@ -22,6 +22,7 @@ const (
 	Traefik   = "traefik"
 	CoreDNS   = "coredns"
 	KubeProxy = "kube-proxy"
+	Verdicts  = "verdicts"
 	Daprise   = "daprise-webhook"
 	Whoami    = "whoami"
 	Echo      = "echo"
@@ -45,6 +46,8 @@ func extra(root, name string) (parts.Extra, error) {
 		return dapr(name), nil
 	case CoreDNS:
 		return parts.Extra{Module: "hack/datapath/coredns", Files: []string{"main.go"}, Package: ".", Name: name}, nil
+	case Verdicts:
+		return parts.Extra{Module: "hack/datapath/verdicts", Files: []string{"main.go", "engine.go"}, Package: ".", Name: name}, nil
 	case KubeProxy:
 		return parts.Extra{
 			Module: "hack/controlplane", Files: []string{"tools.go"}, Package: "k8s.io/kubernetes/cmd/kube-proxy", Name: name,

@@ -51,7 +51,10 @@ type Options struct {
 	Images map[string]Image
 	// Dir is where root file systems and volumes are made, Logs where the output of containers goes.
 	Dir, Logs string
-	Log       io.Writer
+	// Joined, if set, is called for a Pod that has its address and runs nothing yet, Left when nothing of it runs any more.
+	Joined func(context.Context, *corev1.Pod, netip.Addr) error
+	Left   func(*corev1.Pod)
+	Log    io.Writer
 }
 
 // Kubelet is a running one.

@@ -8,10 +8,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // network gives Pods their addresses. Every Pod is alone at the end of a link
@@ -69,8 +76,7 @@ func (n *network) setUp(ctx context.Context) (podNetwork, error) {
 	if err != nil {
 		return podNetwork{}, err
 	}
-	octets := address.As4()
-	pod := podNetwork{name: fmt.Sprintf("pod%d-%d", octets[2], octets[3]), address: address}
+	pod := podNetwork{name: networkName(address), address: address}
 	const peer = "peer0"
 	script := []string{
 		"netns add " + pod.name,
@@ -95,6 +101,11 @@ func (n *network) setUp(ctx context.Context) (podNetwork, error) {
 	return pod, nil
 }
 
+func networkName(address netip.Addr) string {
+	octets := address.As4()
+	return fmt.Sprintf("pod%d-%d", octets[2], octets[3])
+}
+
 // tearDown removes the namespace and with it both ends of the link.
 func (n *network) tearDown(pod podNetwork) error {
 	err := ip(context.Background(), "netns delete "+pod.name)
@@ -108,4 +119,34 @@ func ip(ctx context.Context, line string) error {
 		return fmt.Errorf("ip %s: %w: %s", line, err, strings.TrimSpace(string(out)))
 	}
 	return nil
+}
+
+// DialFrom connects to an address from a Pod's place in the network.
+func (k *Kubelet) DialFrom(ctx context.Context, pod *corev1.Pod, address string) (net.Conn, error) {
+	own, err := netip.ParseAddr(pod.Status.PodIP)
+	if err != nil {
+		return nil, fmt.Errorf("dial from %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	place, err := os.Open(filepath.Join("/run/netns", networkName(own)))
+	if err != nil {
+		return nil, fmt.Errorf("dial from %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	defer func() { _ = place.Close() }()
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		// Never unlocked: the thread ends with the goroutine and with it the change.
+		runtime.LockOSThread()
+		if err := unix.Setns(int(place.Fd()), unix.CLONE_NEWNET); err != nil {
+			done <- result{err: os.NewSyscallError("setns", err)}
+			return
+		}
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		done <- result{conn, err}
+	}()
+	r := <-done
+	return r.conn, r.err
 }

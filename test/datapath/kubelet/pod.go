@@ -99,6 +99,9 @@ func (w *podWorker) run(ctx context.Context) {
 	<-stopped
 	stopReporting()
 	others.Wait()
+	if left := w.k.options.Left; left != nil {
+		left(w.pod)
+	}
 	if err := w.k.network.tearDown(w.network); err != nil {
 		w.k.tell("pod %s: %v", w.name(), err)
 	}
@@ -111,6 +114,11 @@ func (w *podWorker) setUp(ctx context.Context) error {
 	var err error
 	if w.network, err = w.k.network.setUp(ctx); err != nil {
 		return err
+	}
+	if joined := w.k.options.Joined; joined != nil {
+		if err := joined(ctx, w.pod, w.network.address); err != nil {
+			return err
+		}
 	}
 	w.started = metav1.Now()
 	return w.prepareVolumes(ctx)

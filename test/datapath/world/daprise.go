@@ -30,6 +30,19 @@ func (w *World) InstallDaprise(ctx context.Context) error {
 	return w.WaitDeployment(ctx, client.ObjectKey{Namespace: "daprise-system", Name: "daprise-webhook"})
 }
 
+// UninstallDaprise does what somebody does who removes it without a thought for
+// what is enrolled.
+func (w *World) UninstallDaprise(ctx context.Context) error {
+	manifests, err := w.dapriseManifests()
+	if err != nil {
+		return err
+	}
+	if _, err := w.KubectlIn(ctx, manifests, "delete", "--ignore-not-found", "-f", "-"); err != nil {
+		return fmt.Errorf("delete deploy/base: %w", err)
+	}
+	return nil
+}
+
 func (w *World) dapriseManifests() ([]byte, error) {
 	base := filepath.Join(w.root, "deploy", "base")
 	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), base)

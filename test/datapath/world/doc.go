@@ -2,7 +2,7 @@
 
 // Package world brings up a cluster on which traffic really flows, in
 // namespaces of its own on this machine: the control plane with scheduler and
-// kube-proxy (nftables), CoreDNS, Dapr's sentry and operator, Traefik as the
+// kube-proxy (nftables), network policy by Cilium's own verdicts, CoreDNS, Dapr's sentry and operator, Traefik as the
 // gateway, and daprise from deploy/base unchanged, two replicas. Every Pod runs
 // as processes with an address of their own (test/datapath/kubelet).
 //

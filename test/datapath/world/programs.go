@@ -55,7 +55,7 @@ func Prepare(ctx context.Context, log io.Writer) (env []string, remove func() er
 }
 
 func programNames() []string {
-	return []string{build.Sentry, build.Operator, build.Daprd, build.KubeProxy, build.CoreDNS, build.Traefik}
+	return []string{build.Sentry, build.Operator, build.Daprd, build.KubeProxy, build.CoreDNS, build.Traefik, build.Verdicts}
 }
 
 // images are the programs as the container images that manifests name.

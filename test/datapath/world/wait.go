@@ -6,6 +6,7 @@ package world
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,7 +27,7 @@ func (w *World) Eventually(ctx context.Context, what string, check func(context.
 		if fatal := w.Alive(); fatal != nil {
 			return fatal
 		}
-		if fatal := w.Kubelet.Err(); fatal != nil {
+		if fatal := errors.Join(w.Kubelet.Err(), w.Policies.Err()); fatal != nil {
 			return fatal
 		}
 		select {

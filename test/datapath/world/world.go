@@ -16,12 +16,14 @@ import (
 	"path/filepath"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/test/cluster"
 	"github.com/daprise/daprise/test/controlplane"
 	"github.com/daprise/daprise/test/controlplane/parts"
 	"github.com/daprise/daprise/test/datapath/build"
+	"github.com/daprise/daprise/test/datapath/enforce"
 	"github.com/daprise/daprise/test/datapath/kubelet"
 )
 
@@ -43,6 +45,8 @@ type World struct {
 	// Client reads and writes as the administrator, without a cache.
 	Client  client.Client
 	Kubelet *kubelet.Kubelet
+	// Policies puts network policies in force.
+	Policies *enforce.Enforcer
 
 	root        string
 	programs    map[string]string
@@ -132,6 +136,9 @@ func (w *World) startKubelet() error {
 	// It ends with Stop, not with the context of the start.
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stopKubelet = cancel
+	if w.Policies, err = w.startPolicies(ctx); err != nil {
+		return err
+	}
 	w.Kubelet, err = kubelet.Start(ctx, kubelet.Options{
 		Config:  config,
 		Node:    nodeName,
@@ -143,8 +150,22 @@ func (w *World) startKubelet() error {
 		Dir:     filepath.Join(w.Dir(), "kubelet"),
 		Logs:    cmp.Or(os.Getenv(LogsEnv), filepath.Join(w.Dir(), "logs")),
 		Log:     w.log,
+		Joined:  w.Policies.Add,
+		Left:    w.Policies.Remove,
 	})
 	return err
+}
+
+// startPolicies has the Pods of the gateway play Cilium's Envoy.
+func (w *World) startPolicies(ctx context.Context) (*enforce.Enforcer, error) {
+	return enforce.Start(ctx, enforce.Options{
+		Client:    w.Client,
+		Program:   w.programs[build.Verdicts],
+		Node:      netip.MustParseAddr(nodeAddress),
+		Pods:      podPrefix(),
+		IsGateway: func(pod *corev1.Pod) bool { return pod.Namespace == "gateway-system" },
+		Log:       w.log,
+	})
 }
 
 func (w *World) startSurroundings(ctx context.Context) error {
