@@ -28,11 +28,12 @@ box, what is found about it.`,
 			if !slices.Contains(formats, output) {
 				return fmt.Errorf("-o: %w: %q; it is mermaid, dot, svg or html", errFormat, output)
 			}
+			in.asked()
 			w, files, err := in.open(command)
 			if err != nil {
 				return err
 			}
-			all, err := w.Asked(command.Context())
+			all, err := w.All(command.Context())
 			if err != nil {
 				return err
 			}
@@ -46,7 +47,7 @@ box, what is found about it.`,
 			return tell(command, problems(files, w))
 		},
 	}
-	in.bind(command)
+	in.bindFiles(command)
 	in.bindLive(command)
 	command.Flags().StringVarP(&output, "output", "o", output, "mermaid, dot, svg or html")
 	return command

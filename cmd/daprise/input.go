@@ -72,6 +72,9 @@ func bindAccess(command *cobra.Command, access *live.Access) {
 	command.Flags().StringVar(&access.Context, "context", "", "context of the kubeconfig file")
 }
 
+// asked has the input judged as what is asked for, whether it is covered yet or not.
+func (in *input) asked() { in.mode, in.ciliumVersion = string(mesh.ModeAudit), defaultCilium }
+
 // read reads the files and tells what could not be read. The rest is used all the same.
 func (in *input) read(command *cobra.Command) ([]document.File, error) {
 	in.sources.Stdin = command.InOrStdin()

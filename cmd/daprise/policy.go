@@ -26,6 +26,7 @@ namespaces with daprise.dev/policies=generate, but for their names and labels: t
 		Example: "  daprise policy -f deploy/ > deploy/policies.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			in.asked()
 			w, files, err := in.open(command)
 			if err != nil {
 				return err
@@ -40,7 +41,7 @@ namespaces with daprise.dev/policies=generate, but for their names and labels: t
 			return tell(command, problems(files, w))
 		},
 	}
-	in.bind(command)
+	in.bindFiles(command)
 	in.bindLive(command)
 	return command
 }

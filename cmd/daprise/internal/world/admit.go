@@ -48,29 +48,11 @@ func (w *World) admit(ctx context.Context) error {
 	return w.refuse()
 }
 
-// Asked is a World in which the routes that are refused lead through the companions all the same: what was asked for.
-func (w *World) Asked(ctx context.Context) (policy.World, error) {
-	all, err := w.All(ctx)
-	if err != nil {
-		return all, err
-	}
-	view := *all.View
-	view.Routes = slices.Clone(view.Routes)
-	for _, route := range w.refused {
-		view.Routes = append(view.Routes, mesh.RouteTargets(route, view.Ingresses)...)
-	}
-	all.View = &view
-	return all, nil
-}
-
 // refuse puts what is refused back into the store as it was before it asked.
 func (w *World) refuse() error {
 	for _, o := range w.Objects {
 		if !o.Refused() || isPolicy(o.Kind) {
 			continue
-		}
-		if route, ok := o.typed.(*gatewayv1.HTTPRoute); ok {
-			w.refused = append(w.refused, route)
 		}
 		typed, err := decode(known()[o.Kind](), o.Before)
 		if err != nil {

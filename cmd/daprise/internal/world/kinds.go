@@ -88,7 +88,9 @@ type Kind struct {
 
 // Kinds are those whose objects decisions read, but for the few that are read by name (Surroundings).
 func Kinds() []Kind {
-	gateway := func(version string) schema.GroupVersion { return schema.GroupVersion{Group: groupGateway, Version: version} }
+	gateway := func(version string) schema.GroupVersion {
+		return schema.GroupVersion{Group: groupGateway, Version: version}
+	}
 	of := func(gv schema.GroupVersion, kind string) Kind { return Kind{GroupVersionKind: gv.WithKind(kind)} }
 	owned := func(gv schema.GroupVersion, kind string) Kind {
 		return Kind{GroupVersionKind: gv.WithKind(kind), Owned: true}

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/daprise/daprise/cmd/daprise/internal/document"
 	"github.com/daprise/daprise/controller"
@@ -45,8 +44,6 @@ type World struct {
 	store   *store
 	loader  *controller.Loader
 	loaded  map[string]policy.World
-	// refused are the routes that are refused, as they would be stored.
-	refused []*gatewayv1.HTTPRoute
 	// names finds objects whatever version their documents say: no two kinds that are known have one name.
 	names map[mesh.Object]*Object
 	// Objects are those that a decision reads or writes, in the order of the input.
