@@ -27,6 +27,9 @@ func (m *mutation) checkCarried(p *plan) []mesh.Finding {
 			if lost := lostOfPath(value); lost != "" && (kind == gatewayv1.PathMatchExact || !strings.HasSuffix(value, "/")) {
 				warn(field+".path.value", lost)
 			}
+			if p.target.form == mesh.InvokeHeader && strings.HasPrefix(value, "/v1.0/healthz") {
+				warn(field+".path.value", "the path /v1.0/healthz (in header form a companion answers it by itself)")
+			}
 		}
 		if match.Method != nil && *match.Method == gatewayv1.HTTPMethodConnect {
 			warn(field+".method", "method CONNECT")
@@ -61,6 +64,12 @@ func lostOfPath(path string) string {
 	for _, encoded := range []string{"%2f", "%23", "%3f", "%25"} {
 		if strings.Contains(lower, encoded) {
 			return fmt.Sprintf("%s in the path", encoded)
+		}
+	}
+	for i := 0; i+2 < len(lower); i++ {
+		control := lower[i+1] == '0' || lower[i+1] == '1' || lower[i+1:i+3] == "7f"
+		if lower[i] == '%' && isHex(lower[i+1]) && isHex(lower[i+2]) && control {
+			return fmt.Sprintf("the control character %s in the path", lower[i:i+3])
 		}
 	}
 	if len(path) > 1 && strings.HasSuffix(path, "/") {

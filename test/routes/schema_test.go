@@ -27,7 +27,7 @@ import (
 )
 
 // generatedRoutes is how many drawn routes of each kind go to the API server.
-const generatedRoutes = 60
+const generatedRoutes = 40
 
 // TestSchema has a real API server judge, with the schema and CEL of both of the Gateway API's channels, what becomes of every golden,
 // of every route that the Gateway API and Cilium test with, and of drawn ones: it takes them, and stores them as they are.
