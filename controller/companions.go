@@ -85,7 +85,7 @@ func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.
 // target is the companion as it should be, and false if no enrolment asks for one.
 func (c *companions) target(o occasion) (target, bool, error) {
 	view, set := o.world.View, o.world.Set
-	in := o.inputFor(view, o.ref)
+	in := autoscaledAs(o.inputFor(view, o.ref), workloads(o.exists.ours))
 	t := target{ref: o.ref, mode: view.Mode(o.ref.Namespace), trusted: o.trustAnchors != "", dapr: o.dapr}
 	app, isApp := view.App(o.ref)
 	ingress, isIngress := view.Ingress(o.ref)

@@ -62,7 +62,7 @@ func (b *build) addStates(workloads map[mesh.AppRef][]client.Object) error {
 		if len(workloads[app.AppRef]) == 0 {
 			continue
 		}
-		in := b.result.inputFor(b.view, app.AppRef)
+		in := autoscaledAs(b.result.inputFor(b.view, app.AppRef), workloads[app.AppRef])
 		state, err := b.loader.states.of(app.AppRef, *app, in, workloads[app.AppRef])
 		if err != nil {
 			return fmt.Errorf("state of the companion of %s: %w", app.AppRef, err)
@@ -74,7 +74,7 @@ func (b *build) addStates(workloads map[mesh.AppRef][]client.Object) error {
 		if len(workloads[ingress.AppRef]) == 0 {
 			continue
 		}
-		in := b.result.inputFor(b.view, ingress.AppRef)
+		in := autoscaledAs(b.result.inputFor(b.view, ingress.AppRef), workloads[ingress.AppRef])
 		state, err := b.loader.states.of(ingress.AppRef, *ingress, in, workloads[ingress.AppRef])
 		if err != nil {
 			return fmt.Errorf("state of the companion of %s: %w", ingress.AppRef, err)
