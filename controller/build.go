@@ -231,6 +231,8 @@ func (b *build) namespaces(ctx context.Context) error {
 		b.view.Namespaces[name] = maps.Clone(ns.Labels)
 		if ns.DeletionTimestamp == nil {
 			b.result.standing = append(b.result.standing, name)
+		} else {
+			b.view.Terminating = append(b.view.Terminating, name)
 		}
 	}
 	return nil

@@ -47,6 +47,10 @@ func ciliumModelled() map[string][]string {
 		"enable-cilium-clusterwide-network-policy": {"true"},
 		// Tiers of cluster-wide policy that come before and after the others.
 		"enable-k8s-cluster-network-policy": {"false", ""},
+		// Selectors that say nothing of the cluster are otherwise those of every cluster (since Cilium 1.19 they are not by default).
+		"policy-default-local-cluster": {"true"},
+		// Other labels than by default make up a pod's identity, that of companions perhaps not among them.
+		"labels": {""},
 		// Node addresses match CIDR rules.
 		"policy-cidr-match-mode": {""},
 		// Without the proxy there is no gateway and no L7 rule.

@@ -41,6 +41,9 @@ func TestCiliumOf(t *testing.T) {
 		{name: "settings that change verdicts", settings: settings("enable-policy", "always", "policy-audit-mode", "True", "enable-ztunnel", "true"),
 			agent: agent("cilium-agent", "cilium:v1.20.2"),
 			want:  mesh.Cilium{Version: "1.20.2", Unmodelled: []string{"enable-policy=always", "enable-ztunnel=true", "policy-audit-mode=True"}}},
+		{name: "other clusters and other labels", settings: settings("policy-default-local-cluster", "false", "labels", "k8s:app"),
+			agent: agent("cilium-agent", "cilium:v1.20.2"),
+			want:  mesh.Cilium{Version: "1.20.2", Unmodelled: []string{"labels=k8s:app", "policy-default-local-cluster=false"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

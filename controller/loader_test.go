@@ -205,6 +205,17 @@ func TestLoadFindsNamesThatAreTaken(t *testing.T) {
 	}
 }
 
+// A namespace that is being deleted is told apart: its policies may go.
+func TestLoadTellsTerminatingNamespaces(t *testing.T) {
+	going := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: "going", DeletionTimestamp: &metav1.Time{Time: metav1.Now().Time}, Finalizers: []string{"kubernetes"},
+	}}
+	view := load(t, builder(t, append(objects(), going)...).Build(), mesh.Need{Namespaces: []string{"going", "shop"}})
+	if diff := cmp.Diff([]string{"going"}, view.Terminating); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // A kind that is not installed has no objects, and the View says so; any other failure is one.
 func TestLoadWithoutAKind(t *testing.T) {
 	noMatch := func(gvk schema.GroupVersionKind) error { return &meta.NoKindMatchError{GroupKind: gvk.GroupKind()} }

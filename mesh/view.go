@@ -16,6 +16,8 @@ type View struct {
 	Cilium Cilium
 	// Namespaces holds the labels of each namespace that is concerned. A namespace that is not in it counts as one without labels.
 	Namespaces map[string]map[string]string
+	// Terminating are those of the namespaces that are being deleted.
+	Terminating []string
 	// Objects are what Apps and Ingresses were resolved from. Admission puts the object of a request in its place among them.
 	Objects Objects
 	// Apps and Ingresses are the valid enrolments of the namespaces concerned.

@@ -28,9 +28,7 @@ type PolicyWrite struct {
 	Operation Operation
 	// User is who writes, as the API server authenticated it.
 	User string
-	// Terminating says that the policy's namespace is being deleted.
-	Terminating bool
-	View        *mesh.View
+	View *mesh.View
 	// Before and After are all policies without and with the write.
 	Before, After *policy.Set
 }
@@ -40,7 +38,7 @@ type PolicyWrite struct {
 // must always be possible, and of a policy that Cilium will not accept (DPR106). What was open before is not the write's fault. It does
 // not modify its arguments.
 func Policy(w PolicyWrite) []mesh.Finding {
-	if w.Operation == Delete && (w.Terminating || isCollector(w.User)) {
+	if w.Operation == Delete && (slices.Contains(w.View.Terminating, w.Object.Namespace) || isCollector(w.User)) {
 		// Refusing would hang the deletion of a namespace or of an owner (Kubernetes, garbage collection).
 		return nil
 	}
@@ -55,10 +53,12 @@ func Policy(w PolicyWrite) []mesh.Finding {
 	return findings
 }
 
-// isCollector says whether a user deletes what Kubernetes itself wants gone.
+// isCollector says whether a user deletes what Kubernetes itself wants gone. Without --use-service-account-credentials, its
+// collectors have the name of the controller manager.
 func isCollector(user string) bool {
 	return user == "system:serviceaccount:kube-system:generic-garbage-collector" ||
-		user == "system:serviceaccount:kube-system:namespace-controller"
+		user == "system:serviceaccount:kube-system:namespace-controller" ||
+		user == "system:kube-controller-manager"
 }
 
 func consequence(o Operation) string {

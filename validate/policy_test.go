@@ -158,7 +158,6 @@ func TestPolicy(t *testing.T) {
 		operation     validate.Operation
 		tweak         func(*mesh.View)
 		user          string
-		terminating   bool
 		object        string
 		want          []string
 	}{
@@ -170,8 +169,18 @@ func TestPolicy(t *testing.T) {
 			before: []string{allowWhoami, allowIngress}, after: []string{allowIngress}, operation: validate.Delete, object: "whoami",
 			user: "system:serviceaccount:kube-system:generic-garbage-collector",
 		},
+		"by the controller manager under its own name": {
+			before: []string{allowWhoami, allowIngress}, after: []string{allowIngress}, operation: validate.Delete, object: "whoami",
+			user: "system:kube-controller-manager",
+		},
+		"while another namespace terminates": {
+			before: []string{allowWhoami, allowIngress}, after: []string{allowIngress}, operation: validate.Delete, object: "whoami",
+			tweak: func(v *mesh.View) { v.Terminating = []string{"shop"} },
+			want:  []string{`CiliumNetworkPolicy default/whoami refused: without it companion "whoami" (default) is open on 50002/TCP: any pod may reach it, since no policy selects it. Apply the policy below or label the namespace daprise.dev/coverage=warn. [DPR101]`},
+		},
 		"in a terminating namespace": {
-			before: []string{allowWhoami, allowIngress}, after: []string{allowIngress}, operation: validate.Delete, object: "whoami", terminating: true,
+			before: []string{allowWhoami, allowIngress}, after: []string{allowIngress}, operation: validate.Delete, object: "whoami",
+			tweak: func(v *mesh.View) { v.Terminating = []string{"default"} },
 		},
 		"of a companion that does not run": {
 			before: []string{allowWhoami, allowIngress}, after: []string{allowIngress}, operation: validate.Delete, object: "whoami", tweak: notLive,
@@ -210,7 +219,7 @@ func TestPolicy(t *testing.T) {
 			}
 			got := validate.Policy(validate.PolicyWrite{
 				Object:    mesh.Object{APIVersion: "cilium.io/v2", Kind: policy.KindCNP, Namespace: "default", Name: tt.object},
-				Operation: tt.operation, User: tt.user, Terminating: tt.terminating, View: view,
+				Operation: tt.operation, User: tt.user, View: view,
 				Before: sets(t, tt.before...), After: sets(t, tt.after...),
 			})
 			if diff := cmp.Diff(tt.want, brief(got)); diff != "" {
