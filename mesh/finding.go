@@ -86,7 +86,7 @@ const MaxWarning = 200
 func (f Finding) Warning() string {
 	tail := fmt.Sprintf(" [%s] (daprise explain %s)", f.Code, f.Code)
 	head := f.Message
-	if w := f.Witness; w != nil && !(strings.Contains(head, w.From) && strings.Contains(head, w.To)) {
+	if w := f.Witness; w != nil && (!strings.Contains(head, w.From) || !strings.Contains(head, w.To)) {
 		head = w.String() + ": " + head
 	}
 	if limit := MaxWarning - len(tail); len(head) > limit {
