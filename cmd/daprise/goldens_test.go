@@ -40,12 +40,12 @@ func TestMutateGoldens(t *testing.T) {
 			if err := yaml.UnmarshalStrict(contents(t, folder, "view.yaml"), &view); err != nil {
 				t.Fatal(err)
 			}
-			world := worldFiles(t, &view)
+			args := worldFiles(t, &view)
 			in := filepath.Join(t.TempDir(), "in.yaml")
 			if err := os.WriteFile(in, contents(t, folder, "in.yaml"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			args := append(world, "-f", in)
+			args = append(args, "-f", in)
 			covered := filepath.Join(t.TempDir(), "policies.yaml")
 			if err := os.WriteFile(covered, []byte(execute(t, append([]string{"policy"}, args...), "")), 0o600); err != nil {
 				t.Fatal(err)
