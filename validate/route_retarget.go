@@ -28,12 +28,23 @@ func retargets(r *routeFacts) []mesh.Finding {
 		}
 		if others := r.others(n); len(others) > 0 {
 			f := r.finding(mesh.CodePrefixRetarget, field,
-				fmt.Sprintf("a client can aim this rule to app %q at %s by an Authorization header", n.app.AppRef, strings.Join(others, ", ")), fix)
+				fmt.Sprintf("a client can aim this rule to app %q at %s by an Authorization header", n.app.AppRef, someOf(others)), fix)
 			f.Severity = mesh.Warn
 			findings = append(findings, f)
 		}
 	}
 	return findings
+}
+
+// named is how many apps a message names: a Gateway may have a thousand.
+const named = 3
+
+// someOf is "a, b, c and 997 more".
+func someOf(apps []string) string {
+	if len(apps) <= named {
+		return strings.Join(apps, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(apps[:named], ", "), len(apps)-named)
 }
 
 // others are the apps beside its own that the ingress companion of an invocation may invoke, sorted.

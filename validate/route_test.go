@@ -208,6 +208,15 @@ func routeCases() []routeCase {
 		}}, want: []string{
 			warned + `spec.rules[0]: a client can aim this rule to app "whoami.default" at cart.shop by an Authorization header. Use header form: annotate the route daprise.dev/invoke=header. [DPR211]`,
 		}},
+		{name: "prefix form beside many apps", base: rewrittenRoute, view: []func(*mesh.View){func(v *mesh.View) {
+			for _, id := range []string{"e", "d", "c", "b", "a"} {
+				v.Routes = append(v.Routes, mesh.RouteTarget{
+					Route: mesh.Object{Kind: "HTTPRoute", Namespace: "shop", Name: id}, Ingress: v.Ingresses[0].AppRef, App: mesh.AppRef{Namespace: "shop", ID: id},
+				})
+			}
+		}}, want: []string{
+			warned + `spec.rules[0]: a client can aim this rule to app "whoami.default" at a.shop, b.shop, c.shop and 2 more by an Authorization header. Use header form: annotate the route daprise.dev/invoke=header. [DPR211]`,
+		}},
 		{name: "uncovered", base: rewrittenRoute, open: true},
 	}
 }
