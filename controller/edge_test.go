@@ -84,6 +84,32 @@ func TestReportsWriteOnceAndTellOnce(t *testing.T) {
 	}
 }
 
+func TestReportsDoNotTellAgainWhatAnotherControllerTookAway(t *testing.T) {
+	c := builder(t, admitted(service("default", "whoami"), "whoami")).WithStatusSubresource(&corev1.Service{}).Build()
+	r, recorder := reporting(t, c)
+	ref, h := app().AppRef, holder{"Service", "default", "whoami"}
+	held := []metav1.Condition{condition("Companion", "False", "Held", "open")}
+	for range 3 {
+		if _, err := r.set(t.Context(), ref, h, held); err != nil {
+			t.Fatal(err)
+		}
+		stored := &corev1.Service{}
+		if err := c.Get(t.Context(), client.ObjectKey{Namespace: "default", Name: "whoami"}, stored); err != nil {
+			t.Fatal(err)
+		}
+		if len(stored.Status.Conditions) != 1 {
+			t.Fatalf("%d conditions are stored, want 1", len(stored.Status.Conditions))
+		}
+		stored.Status.Conditions = nil
+		if err := c.Status().Update(t.Context(), stored); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := drain(recorder); len(got) != 1 {
+		t.Errorf("events, want one: %q", got)
+	}
+}
+
 func TestReportsClearOnlyWhatIsNoLongerEnrolled(t *testing.T) {
 	left, moved := service("default", "left"), admitted(service("default", "moved"), "another-id")
 	c := builder(t, left, moved).WithStatusSubresource(&corev1.Service{}).Build()

@@ -98,10 +98,15 @@ func (r *reports) set(ctx context.Context, ref mesh.AppRef, h holder, wanted []m
 			return conditions, err
 		}
 	}
+	// Gateway implementations that replace all conditions take ours away again and again: what was told is not told for that.
+	told := stored
 	r.mu.Lock()
+	if last, ok := r.written[h]; ok {
+		told = last.conditions
+	}
 	r.written[h] = written{object.GetResourceVersion(), conditions}
 	r.mu.Unlock()
-	for _, c := range transitions(stored, wanted) {
+	for _, c := range transitions(told, wanted) {
 		r.tell(object, c)
 	}
 	return conditions, nil
