@@ -69,7 +69,7 @@ func decode(empty client.Object, data []byte) (client.Object, error) {
 	if u, ok := empty.(*unstructured.Unstructured); ok {
 		return u, json.Unmarshal(data, &u.Object)
 	}
-	err := kjson.UnmarshalCaseSensitivePreserveInts(data, empty)
+	err := unmarshal(data, empty)
 	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
 		return nil, fmt.Errorf("%w: %s is of type %s where %s is meant", errUnfit, wrong.Field, wrong.Value, wrong.Type)
 	}
@@ -77,6 +77,17 @@ func decode(empty client.Object, data []byte) (client.Object, error) {
 		return nil, fmt.Errorf("%w: %w", errUnfit, err)
 	}
 	return empty, nil
+}
+
+// unmarshal turns a decoder's panic into an error: Cilium's does on an ICMP field without a type (pkg/policy/api/icmp.go), which the
+// API server's schema would have refused.
+func unmarshal(data []byte, into client.Object) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("its decoder failed: %v", reason)
+		}
+	}()
+	return kjson.UnmarshalCaseSensitivePreserveInts(data, into)
 }
 
 // Kind is one whose objects a cluster is asked for.
