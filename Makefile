@@ -38,6 +38,7 @@ test: controlplane ## run all tests, those on a real control plane included
 
 .PHONY: e2e
 e2e: ## run requests through a real gateway, real companions and mTLS; needs root on Linux
+	go run ./hack/e2e
 	go vet -tags e2e ./test/datapath/
 	go test -tags e2e -json -count=1 -timeout 45m ./test/datapath/ | go run ./hack/testsum
 

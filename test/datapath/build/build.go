@@ -46,8 +46,6 @@ func extra(root, name string) (parts.Extra, error) {
 		return dapr(name), nil
 	case CoreDNS:
 		return parts.Extra{Module: "hack/datapath/coredns", Files: []string{"main.go"}, Package: ".", Name: name}, nil
-	case Verdicts:
-		return parts.Extra{Module: "hack/datapath/verdicts", Files: []string{"main.go", "engine.go"}, Package: ".", Name: name}, nil
 	case KubeProxy:
 		return parts.Extra{
 			Module: "hack/controlplane", Files: []string{"tools.go"}, Package: "k8s.io/kubernetes/cmd/kube-proxy", Name: name,
@@ -62,8 +60,11 @@ func extra(root, name string) (parts.Extra, error) {
 	}
 }
 
+// Others are the programs of others that a world is made of, beside the control plane.
+func Others() []string { return []string{Sentry, Operator, Daprd, KubeProxy, CoreDNS, Traefik} }
+
 // Programs builds the named programs of others and returns their paths by
-// name. Cold, all of them together take some twelve minutes on two cores; log
+// name. Cold, all of them together take some twenty minutes on two cores; log
 // gets a line every 15 seconds.
 func Programs(ctx context.Context, root string, log io.Writer, names ...string) (map[string]string, error) {
 	var extras []parts.Extra
@@ -77,23 +78,27 @@ func Programs(ctx context.Context, root string, log io.Writer, names ...string) 
 	return parts.BuildExtra(ctx, root, extras, log)
 }
 
-func ownPackages() map[string]string {
-	return map[string]string{
-		Daprise: "./cmd/daprise-webhook",
-		Whoami:  "./examples/whoami/whoami",
-		Echo:    "./test/datapath/echo",
+// own is a program of this project: the folder of its module, and its package there.
+type own struct{ module, pkg string }
+
+func ownPrograms() map[string]own {
+	return map[string]own{
+		Daprise:  {".", "./cmd/daprise-webhook"},
+		Whoami:   {".", "./examples/whoami/whoami"},
+		Echo:     {".", "./test/datapath/echo"},
+		Verdicts: {"hack/datapath/verdicts", "."},
 	}
 }
 
-// Own builds the project's own programs into dir, daprise-webhook and the apps
-// of the tests: statically, since they run in a root of their own.
+// Own builds the project's own programs into dir, daprise-webhook, the apps of the tests and Cilium's engine: statically, since they run
+// in a root of their own, and with the flags of `make test`, so that what the tests have compiled is used again.
 func Own(ctx context.Context, root, dir string) (map[string]string, error) {
 	paths := map[string]string{}
-	for name, pkg := range ownPackages() {
+	for name, program := range ownPrograms() {
 		path := filepath.Join(dir, name)
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, pkg)
-		cmd.Dir = root
-		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", path, program.pkg)
+		cmd.Dir = filepath.Join(root, program.module)
+		cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}

@@ -35,7 +35,7 @@ func Prepare(ctx context.Context, log io.Writer) (env []string, remove func() er
 	if _, err := parts.FindModules(ctx, root, log); err != nil {
 		return nil, nil, err
 	}
-	if _, err := build.Programs(ctx, root, log, programNames()...); err != nil {
+	if _, err := build.Programs(ctx, root, log, build.Others()...); err != nil {
 		return nil, nil, err
 	}
 	folder := filepath.Join(root, ".cache", "datapath")
@@ -52,10 +52,6 @@ func Prepare(ctx context.Context, log io.Writer) (env []string, remove func() er
 		return nil, nil, err
 	}
 	return []string{ownEnv + "=" + own}, remove, nil
-}
-
-func programNames() []string {
-	return []string{build.Sentry, build.Operator, build.Daprd, build.KubeProxy, build.CoreDNS, build.Traefik, build.Verdicts}
 }
 
 // images are the programs as the container images that manifests name.
@@ -78,11 +74,11 @@ func images(programs map[string]string) map[string]kubelet.Image {
 
 // findPrograms returns what Prepare built; nothing is built here.
 func findPrograms(ctx context.Context, root string) (map[string]string, error) {
-	programs, err := build.Programs(ctx, root, io.Discard, programNames()...)
+	programs, err := build.Programs(ctx, root, io.Discard, build.Others()...)
 	if err != nil {
 		return nil, err
 	}
-	for _, own := range []string{build.Daprise, build.Whoami, build.Echo} {
+	for _, own := range []string{build.Daprise, build.Whoami, build.Echo, build.Verdicts} {
 		programs[own] = filepath.Join(os.Getenv(ownEnv), own)
 	}
 	return programs, nil
