@@ -62,6 +62,7 @@ func (g Gateway) Deliver(r Request) []Delivery {
 			continue
 		}
 		deliveries = append(deliveries, Delivery{
+			Kind: "HTTPRoute", From: taken.route.Namespace,
 			To: service(taken.route.Namespace, ref.BackendObjectReference), Weight: weight, Request: g.toBackend(forwarded, taken, i),
 		})
 	}
@@ -71,7 +72,8 @@ func (g Gateway) Deliver(r Request) []Delivery {
 	for i := range rule.Filters {
 		if mirror := rule.Filters[i].RequestMirror; mirror != nil {
 			copied := g.modify(forwarded.clone(), rule.Filters)
-			deliveries = append(deliveries, Delivery{To: service(taken.route.Namespace, mirror.BackendRef), Mirror: true, Request: copied})
+			to := service(taken.route.Namespace, mirror.BackendRef)
+			deliveries = append(deliveries, Delivery{Kind: "HTTPRoute", From: taken.route.Namespace, To: to, Mirror: true, Request: copied})
 		}
 	}
 	return deliveries

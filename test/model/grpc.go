@@ -47,7 +47,7 @@ func (g GRPCGateway) Deliver(r Request) []Delivery {
 		}
 		if weight > 0 {
 			to := service(taken.route.Namespace, ref.BackendObjectReference)
-			deliveries = append(deliveries, Delivery{To: to, Weight: weight, Request: forwarded.clone()})
+			deliveries = append(deliveries, Delivery{Kind: "GRPCRoute", From: taken.route.Namespace, To: to, Weight: weight, Request: forwarded.clone()})
 		}
 	}
 	if len(deliveries) == 0 {
@@ -56,7 +56,7 @@ func (g GRPCGateway) Deliver(r Request) []Delivery {
 	for _, f := range rule.Filters {
 		if f.RequestMirror != nil {
 			to := service(taken.route.Namespace, f.RequestMirror.BackendRef)
-			deliveries = append(deliveries, Delivery{To: to, Mirror: true, Request: forwarded.clone()})
+			deliveries = append(deliveries, Delivery{Kind: "GRPCRoute", From: taken.route.Namespace, To: to, Mirror: true, Request: forwarded.clone()})
 		}
 	}
 	return deliveries

@@ -27,8 +27,12 @@ func (m match) rule() *gatewayv1.HTTPRouteRule { return &m.route.Spec.Rules[m.in
 
 // take finds the match that takes a request: the most specific hostname, then exact path, regular expression, longest prefix, method,
 // number of headers, number of query parameters; then the oldest route, the first by name, and the first rule (Gateway API,
-// HTTPRouteRule.matches). The place of regular expressions is that of Cilium's sorting.
+// HTTPRouteRule.matches). The place of regular expressions is that of Cilium's sorting. Traefik has an order of its own.
 func (g Gateway) take(r Request) (match, bool) {
+	taking, order := takes, precedence
+	if g.Implementation == Traefik {
+		taking, order = traefikTakes, traefikPrecedence
+	}
 	var candidates []match
 	for _, route := range g.Routes {
 		host, ok := hostOf(route.Spec.Hostnames, r.Host)
@@ -41,7 +45,7 @@ func (g Gateway) take(r Request) (match, bool) {
 				matches = []gatewayv1.HTTPRouteMatch{{}}
 			}
 			for _, m := range matches {
-				if takes(m, r) {
+				if taking(m, r) {
 					candidates = append(candidates, match{route: route, index: i, is: m, host: host})
 				}
 			}
@@ -50,7 +54,7 @@ func (g Gateway) take(r Request) (match, bool) {
 	if len(candidates) == 0 {
 		return match{}, false
 	}
-	slices.SortStableFunc(candidates, precedence)
+	slices.SortStableFunc(candidates, order)
 	return candidates[0], true
 }
 

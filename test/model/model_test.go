@@ -110,6 +110,35 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+// TestTraefikPrecedence is where Traefik takes another rule than the specification does.
+func TestTraefikPrecedence(t *testing.T) {
+	rules := `[
+		{name: short, matches: [{path: {value: /a}, method: POST}], backendRefs: [{name: method, port: 80}]},
+		{name: long, matches: [{path: {value: /a/bcdefgh}}], backendRefs: [{name: longer, port: 80}]},
+		{name: pattern, matches: [{path: {type: RegularExpression, value: "/p"}}], backendRefs: [{name: pattern, port: 80}]},
+		{name: header, matches: [{path: {value: /h}, headers: [{name: x-a, value: a}]}], backendRefs: [{name: header, port: 80}]},
+		{name: query, matches: [{path: {value: /h}, queryParams: [{name: q, value: "2"}]}], backendRefs: [{name: query, port: 80}]}]`
+	for _, c := range []struct {
+		name           string
+		request        model.Request
+		specified, got string
+	}{
+		{name: "a method beats a prefix that is a little longer", request: model.Request{Method: "POST", Path: "/a/bcdefgh"}, specified: "longer", got: "method"},
+		{name: "an expression for a part", request: model.Request{Method: "GET", Path: "/x/p/y"}, got: "pattern"},
+		{name: "one of several values of a header", request: model.Request{Method: "GET", Path: "/h", Header: http.Header{"X-A": {"b", "a"}}}, got: "header"},
+		{name: "another value of a parameter", request: model.Request{Method: "GET", Path: "/h", Query: "q=1&q=2"}, got: "query"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for implementation, want := range map[model.Implementation]string{model.Specification: c.specified, model.Traefik: c.got} {
+				got := model.Gateway{Implementation: implementation, Routes: []*gatewayv1.HTTPRoute{route(t, rules)}}.Deliver(c.request)
+				if got[0].To.Name != want {
+					t.Errorf("%s: to %q, want %q", implementation, got[0].To.Name, want)
+				}
+			}
+		})
+	}
+}
+
 // TestWeightedHeaders is where Cilium keeps the headers of weighted backends apart, and where it does not.
 func TestWeightedHeaders(t *testing.T) {
 	set := func(v string) string {

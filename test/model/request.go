@@ -33,6 +33,8 @@ type Service struct {
 
 // Delivery is one of the things that a gateway may do with a request, with its share.
 type Delivery struct {
+	// Kind and From are the kind and the namespace of the route that took the request.
+	Kind, From string
 	// To is the zero Service where the gateway answers by itself.
 	To Service
 	// Weight is its share among the deliveries that are no mirrors.
