@@ -29,6 +29,7 @@ type build struct {
 
 	view     *mesh.View
 	compiled []*policy.Policy
+	groups   []policy.CIDRGroup
 	// stored are the routes that concern a namespace of the need.
 	stored []route
 	// concerned is sorted; it grows by the other ends of routes and of callers.
@@ -313,6 +314,14 @@ func (b *build) policies(ctx context.Context) error {
 	}
 	for _, p := range clusterwide {
 		b.add(p, func() *policy.Policy { return policy.CompileCCNP(p) })
+	}
+	// Where the kind is not served there are no groups, and a rule that names one means nobody.
+	groups, _, err := list[*ciliumv2.CiliumCIDRGroup](ctx, b.door, kindCIDRGroup, scope{})
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		b.groups = append(b.groups, policy.CIDRGroupOf(g))
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ func ciliumOf(settings *corev1.ConfigMap, agent *appsv1.DaemonSet) mesh.Cilium {
 		facts.Unmodelled = []string{"ConfigMap " + ciliumConfigMap + " not found"}
 		return facts
 	}
+	facts.Cluster = settings.Data["cluster-name"]
 	for key, modelled := range ciliumModelled() {
 		if value, ok := settings.Data[key]; ok && !slices.Contains(modelled, strings.ToLower(value)) {
 			facts.Unmodelled = append(facts.Unmodelled, key+"="+value)

@@ -14,7 +14,7 @@ import (
 
 func TestCiliumOf(t *testing.T) {
 	settings := func(pairs ...string) *corev1.ConfigMap {
-		data := map[string]string{"enable-policy": "default", "enable-l7-proxy": "true", "policy-audit-mode": "false", "cluster-name": "any"}
+		data := map[string]string{"enable-policy": "default", "enable-l7-proxy": "true", "policy-audit-mode": "false", "cluster-name": "east"}
 		for i := 0; i < len(pairs); i += 2 {
 			data[pairs[i]] = pairs[i+1]
 		}
@@ -32,18 +32,18 @@ func TestCiliumOf(t *testing.T) {
 		want     mesh.Cilium
 	}{
 		{name: "nothing known", want: mesh.Cilium{Unmodelled: []string{"ConfigMap cilium-config not found"}}},
-		{name: "as modelled", settings: settings(), agent: agent("cilium-agent", "quay.io/cilium/cilium:v1.20.2"), want: mesh.Cilium{Version: "1.20.2"}},
-		{name: "with a digest", settings: settings(), agent: agent("cilium-agent", "reg:5000/cilium:v1.19.0@sha256:abc"), want: mesh.Cilium{Version: "1.19.0"}},
-		{name: "a pre-release", settings: settings(), agent: agent("cilium-agent", "cilium:1.21.0-rc.1"), want: mesh.Cilium{Version: "1.21.0"}},
-		{name: "by digest alone", settings: settings(), agent: agent("cilium-agent", "cilium@sha256:abc")},
-		{name: "a port is no version", settings: settings(), agent: agent("cilium-agent", "reg:1.2.3/cilium")},
-		{name: "another container", settings: settings(), agent: agent("sidecar", "cilium:v1.20.2")},
+		{name: "as modelled", settings: settings(), agent: agent("cilium-agent", "quay.io/cilium/cilium:v1.20.2"), want: mesh.Cilium{Cluster: "east", Version: "1.20.2"}},
+		{name: "with a digest", settings: settings(), agent: agent("cilium-agent", "reg:5000/cilium:v1.19.0@sha256:abc"), want: mesh.Cilium{Cluster: "east", Version: "1.19.0"}},
+		{name: "a pre-release", settings: settings(), agent: agent("cilium-agent", "cilium:1.21.0-rc.1"), want: mesh.Cilium{Cluster: "east", Version: "1.21.0"}},
+		{name: "by digest alone", settings: settings(), agent: agent("cilium-agent", "cilium@sha256:abc"), want: mesh.Cilium{Cluster: "east"}},
+		{name: "a port is no version", settings: settings(), agent: agent("cilium-agent", "reg:1.2.3/cilium"), want: mesh.Cilium{Cluster: "east"}},
+		{name: "another container", settings: settings(), agent: agent("sidecar", "cilium:v1.20.2"), want: mesh.Cilium{Cluster: "east"}},
 		{name: "settings that change verdicts", settings: settings("enable-policy", "always", "policy-audit-mode", "True", "enable-ztunnel", "true"),
 			agent: agent("cilium-agent", "cilium:v1.20.2"),
-			want:  mesh.Cilium{Version: "1.20.2", Unmodelled: []string{"enable-policy=always", "enable-ztunnel=true", "policy-audit-mode=True"}}},
+			want:  mesh.Cilium{Cluster: "east", Version: "1.20.2", Unmodelled: []string{"enable-policy=always", "enable-ztunnel=true", "policy-audit-mode=True"}}},
 		{name: "other clusters and other labels", settings: settings("policy-default-local-cluster", "false", "labels", "k8s:app"),
 			agent: agent("cilium-agent", "cilium:v1.20.2"),
-			want:  mesh.Cilium{Version: "1.20.2", Unmodelled: []string{"labels=k8s:app", "policy-default-local-cluster=false"}}},
+			want:  mesh.Cilium{Cluster: "east", Version: "1.20.2", Unmodelled: []string{"labels=k8s:app", "policy-default-local-cluster=false"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -34,6 +34,7 @@ const (
 	kindCiliumPolicy      kind = "CiliumNetworkPolicy"
 	kindClusterwidePolicy kind = "CiliumClusterwideNetworkPolicy"
 	kindNetworkPolicy     kind = "NetworkPolicy"
+	kindCIDRGroup         kind = "CiliumCIDRGroup"
 	kindConfigMap         kind = "ConfigMap"
 	kindCiliumAgent       kind = "DaemonSet"
 )
@@ -80,6 +81,7 @@ func kindsWatched() map[kind]facts {
 		kindCiliumPolicy:      {ciliumv2.SchemeGroupVersion.WithKind("CiliumNetworkPolicy"), &ciliumv2.CiliumNetworkPolicy{}, &ciliumv2.CiliumNetworkPolicyList{}, all, false},
 		kindClusterwidePolicy: {ciliumv2.SchemeGroupVersion.WithKind("CiliumClusterwideNetworkPolicy"), &ciliumv2.CiliumClusterwideNetworkPolicy{}, &ciliumv2.CiliumClusterwideNetworkPolicyList{}, all, false},
 		kindNetworkPolicy:     {networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), &networkingv1.NetworkPolicy{}, &networkingv1.NetworkPolicyList{}, all, false},
+		kindCIDRGroup:         {ciliumv2.SchemeGroupVersion.WithKind("CiliumCIDRGroup"), &ciliumv2.CiliumCIDRGroup{}, &ciliumv2.CiliumCIDRGroupList{}, all, false},
 		kindConfigMap:         {corev1.SchemeGroupVersion.WithKind("ConfigMap"), &corev1.ConfigMap{}, &corev1.ConfigMapList{}, all, false},
 		kindCiliumAgent:       {appsv1.SchemeGroupVersion.WithKind("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, all, false},
 		ownedDeployment:       {appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.Deployment{}, &appsv1.DeploymentList{}, owned, true},

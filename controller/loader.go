@@ -121,6 +121,7 @@ func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, erro
 	}
 	b.expected()
 	b.view.Missing = slices.Sorted(slices.Values(b.missing))
-	b.result.world = policy.World{View: b.view, Set: policy.NewSet(b.compiled...)}
+	set := policy.NewSet(b.compiled...).InCluster(b.view.Cilium.Cluster).WithCIDRGroups(b.groups...)
+	b.result.world = policy.World{View: b.view, Set: set}
 	return b.result, nil
 }

@@ -5,6 +5,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
@@ -22,6 +23,7 @@ import (
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
 )
 
 func objectMeta(ns, name string) metav1.ObjectMeta {
@@ -257,5 +259,40 @@ func TestAnUnlabelledServiceIsACandidateOnly(t *testing.T) {
 	}
 	if _, ok := view.Service(mesh.Name{Namespace: "shop", Name: "asking"}); !ok {
 		t.Error("it is no candidate for a Deployment")
+	}
+}
+
+// TestSetOfACluster judges by the name that Cilium knows the cluster by, and by its groups of addresses.
+func TestSetOfACluster(t *testing.T) {
+	settings := &corev1.ConfigMap{ObjectMeta: objectMeta("kube-system", "cilium-config"), Data: map[string]string{"cluster-name": "east"}}
+	group := &ciliumv2.CiliumCIDRGroup{ObjectMeta: objectMeta("", "offices"), Spec: ciliumv2.CiliumCIDRGroupSpec{ExternalCIDRs: []api.CIDR{"192.0.2.0/24"}}}
+	rule := func(name string, from api.IngressCommonRule) client.Object {
+		return &ciliumv2.CiliumNetworkPolicy{ObjectMeta: objectMeta("shop", name), Spec: &api.Rule{
+			EndpointSelector: api.NewESFromMatchRequirements(map[string]string{"any:app": "whoami"}, nil), Ingress: []api.IngressRule{{IngressCommonRule: from}},
+		}}
+	}
+	east := rule("east", api.IngressCommonRule{FromEndpoints: []api.EndpointSelector{
+		api.NewESFromMatchRequirements(map[string]string{"k8s:io.cilium.k8s.policy.cluster": "east"}, nil),
+	}})
+	office := rule("office", api.IngressCommonRule{FromCIDRSet: api.CIDRRuleSlice{{CIDRGroupRef: "offices"}}})
+	world, err := NewLoader(mesh.DefaultConfig(), builder(t, settings, group, east, office).Build()).Load(t.Context(), mesh.Need{Namespaces: []string{"shop"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := policy.Endpoint{Namespace: "shop", Labels: map[string]string{"app": "whoami"}}
+	for name, tt := range map[string]struct {
+		from policy.Endpoint
+		want bool
+	}{
+		"a pod of this cluster":      {policy.Endpoint{Namespace: "shop"}, true},
+		"a pod of cluster default":   {policy.Endpoint{Namespace: "shop", Cluster: policy.DefaultCluster}, false},
+		"an address of the group":    {policy.Endpoint{Address: netip.MustParseAddr("192.0.2.7")}, true},
+		"an address of none of them": {policy.Endpoint{Address: netip.MustParseAddr("198.51.100.7")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := world.Set.Verdict(policy.Flow{From: tt.from, To: app, Port: 80}); got.Allowed() != tt.want {
+				t.Errorf("allowed: %t, want %t (%s)", got.Allowed(), tt.want, got.IngressBy.Why)
+			}
+		})
 	}
 }

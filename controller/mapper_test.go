@@ -21,6 +21,7 @@ func TestMapperWithoutServedKinds(t *testing.T) {
 	for k, want := range map[kind]string{
 		kindGateway: "gateways", kindHTTPRoute: "httproutes", kindGRPCRoute: "grpcroutes", kindReferenceGrant: "referencegrants",
 		kindCiliumPolicy: "ciliumnetworkpolicies", kindClusterwidePolicy: "ciliumclusterwidenetworkpolicies",
+		kindCIDRGroup:      "ciliumcidrgroups",
 		ownedConfiguration: "configurations", ownedRedirect: "ciliumlocalredirectpolicies",
 	} {
 		gvk := kindsWatched()[k].gvk
@@ -31,7 +32,7 @@ func TestMapperWithoutServedKinds(t *testing.T) {
 		if mapping.Resource.Resource != want {
 			t.Errorf("%s is %q, want %q", k, mapping.Resource.Resource, want)
 		}
-		if namespaced := mapping.Scope.Name() == "namespace"; namespaced != (k != kindClusterwidePolicy) {
+		if namespaced := mapping.Scope.Name() == "namespace"; namespaced != (k != kindClusterwidePolicy && k != kindCIDRGroup) {
 			t.Errorf("%s: namespaced is %t", k, namespaced)
 		}
 	}

@@ -62,7 +62,7 @@ func (t *triggers) hear(c change) {
 	case kindCiliumPolicy:
 		t.companions.add(t.refsIn(ctx, one(c).GetNamespace())...)
 		t.companions.add(ownedRefs(c)...)
-	case kindClusterwidePolicy, kindConfigMap, kindCiliumAgent:
+	case kindClusterwidePolicy, kindCIDRGroup, kindConfigMap, kindCiliumAgent:
 		t.companions.add(t.refsIn(ctx, "")...)
 	default:
 		t.companions.add(ownedRefs(c)...)

@@ -138,7 +138,7 @@ func (w *watcher) listen() {
 // kinds are read live before a refusal anyway.
 func (w *watcher) stale(k kind) bool {
 	switch k {
-	case kindCiliumPolicy, kindClusterwidePolicy, kindNetworkPolicy:
+	case kindCiliumPolicy, kindClusterwidePolicy, kindNetworkPolicy, kindCIDRGroup:
 	default:
 		return false
 	}

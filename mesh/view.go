@@ -42,6 +42,8 @@ type View struct {
 type Cilium struct {
 	// Version is "1.20.2" or empty where it could not be learned.
 	Version string
+	// Cluster is the name that Cilium knows this cluster by, or empty where it was given none.
+	Cluster string
 	// Unmodelled names settings whose value makes verdicts differ from what mesh/policy models ("enable-policy=always").
 	Unmodelled []string
 }

@@ -107,18 +107,24 @@ func (c claim) conflictsWith(o claim) string {
 	return c.redirect.conflictsWith(o.redirect)
 }
 
-// conflict says which rules for an endpoint Cilium cannot merge, of either direction.
-func (s *Set) conflict(e Endpoint) string {
-	rules := append(s.selecting(e, ingress), s.selecting(e, egress)...)
-	if !slices.ContainsFunc(rules, func(r *rule) bool { return r.demanding }) {
-		return ""
-	}
-	return conflict(e, rules)
+// conflict is why Cilium cannot compute an endpoint's policy, and a rule without which it could try again. The zero conflict is none.
+type conflict struct {
+	why string
+	by  *rule
 }
 
-// conflict says which rules for one subject Cilium cannot merge; empty for most. It then computes no policy at all for the endpoint,
+// conflict says which rules for an endpoint Cilium cannot merge, of either direction.
+func (s *Set) conflict(e Endpoint) conflict {
+	rules := append(s.selecting(e, ingress), s.selecting(e, egress)...)
+	if !slices.ContainsFunc(rules, func(r *rule) bool { return r.demanding }) {
+		return conflict{}
+	}
+	return conflictAmong(e, rules)
+}
+
+// conflictAmong says which rules for one subject Cilium cannot merge; none for most. It then computes no policy at all for the endpoint,
 // which keeps what it had: an endpoint that is new has none (cilium pkg/policy mergePortProto).
-func conflict(subject Endpoint, rules []*rule) string {
+func conflictAmong(subject Endpoint, rules []*rule) conflict {
 	claims := map[string][]claim{}
 	for _, r := range rules {
 		if r.deny || !r.demanding {
@@ -126,20 +132,25 @@ func conflict(subject Endpoint, rules []*rule) string {
 		}
 		for _, c := range r.claims() {
 			if c.redirect.namespaced && subject.Namespace == "" {
-				return r.place() + " names a listener of a namespace, which " + subject.String() + " has not"
+				return conflict{r.place() + " names a listener of a namespace, which " + subject.String() + " has not", r}
 			}
 			if c.nobody {
 				continue
 			}
 			for _, other := range claims[c.key] {
 				if over := c.conflictsWith(other); over != "" {
-					return fmt.Sprintf("Cilium cannot merge %s and %s, which differ in %s", other.rule.place(), r.place(), over)
+					return conflict{fmt.Sprintf("Cilium cannot merge %s and %s, which differ in %s", other.rule.place(), r.place(), over), r}
 				}
 			}
 			claims[c.key] = append(claims[c.key], c)
 		}
 	}
-	return ""
+	return conflict{}
+}
+
+// mend is the sentence that tells how to end the conflict.
+func (c conflict) mend() string {
+	return "Let both rules ask for the same, or empty one (" + c.by.emptied() + ") and apply the policy below."
 }
 
 // claims are what a rule asks for, by direction, port and peer.
@@ -174,6 +185,8 @@ func (p *peer) keys() []string {
 	switch {
 	case p.unjudged != "" || p.aggregate:
 		return nil
+	case p.group != nil:
+		return []string{p.group.String()}
 	case p.block == nil:
 		return []string{p.selector.String()}
 	case p.block.prefix.Bits() == 0 && len(p.block.except) == 0:

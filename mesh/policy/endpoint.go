@@ -81,10 +81,14 @@ func (e Endpoint) identity(cluster string) identity {
 	default:
 		id = e.podIdentity(cluster)
 	}
+	id.sort()
+	return id
+}
+
+func (id identity) sort() {
 	slices.SortFunc(id, func(a, b label) int {
 		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.source, b.source), cmp.Compare(a.value, b.value))
 	})
-	return id
 }
 
 func (e Endpoint) podIdentity(cluster string) identity {

@@ -59,7 +59,7 @@ type question struct {
 
 func newExposure(s *Set, target Endpoint, port int32, q question) *exposure {
 	x := &exposure{question: q, set: s, target: target, port: port, conflict: s.conflict(target)}
-	x.closed = target.identity(s.cluster).hasKey(EntityInit)
+	x.closed = s.identity(target).hasKey(EntityInit)
 	x.sort(s.selecting(target, ingress))
 	return x
 }
@@ -74,8 +74,8 @@ type exposure struct {
 	// unsure says what of a rule among allows cannot be judged, empty for most.
 	unsure map[*rule]string
 	closed bool
-	// conflict says why Cilium cannot compute the target's policy; empty if it can.
-	conflict string
+	// conflict says why Cilium cannot compute the target's policy; none if it can.
+	conflict conflict
 }
 
 func (x *exposure) sort(rules []*rule) {
@@ -101,10 +101,10 @@ func (x *exposure) sort(rules []*rule) {
 }
 
 func (x *exposure) answer() Exposure {
-	out := Exposure{DefaultDeny: x.closed && x.conflict == ""}
+	out := Exposure{DefaultDeny: x.closed && x.conflict.by == nil}
 	if !out.DefaultDeny {
 		if leak, ok := x.leak(&rule{policy: &Policy{}, anyPeer: true}); ok {
-			leak.By, leak.Unjudged = Decision{}, cmp.Or(x.conflict, leak.Unjudged)
+			leak.By, leak.Unjudged = Decision{}, cmp.Or(x.conflict.why, leak.Unjudged)
 			out.Leaks = []Leak{leak}
 		}
 		return out
@@ -128,7 +128,7 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 	}
 	for i := range r.peers {
 		p := &r.peers[i]
-		if p.unjudged != "" || p.block != nil {
+		if !p.isPods() {
 			continue
 		}
 		if leak, ok := x.pods(p.selector); ok {
@@ -137,7 +137,7 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 		}
 	}
 	for _, e := range x.candidates() {
-		if matched, why := r.matches(e, e.identity(x.set.cluster)); matched != no && !x.isAllowed(e) && !x.denied(e) {
+		if matched, why := r.matches(e, x.set.identity(e)); matched != no && !x.isAllowed(e) && !x.denied(e) {
 			if matched == yes {
 				why = x.unsure[r]
 			}
@@ -155,7 +155,7 @@ func (x *exposure) pods(sel selector) (Leak, bool) {
 			return Leak{}, false
 		}
 		for i := range d.peers {
-			if d.peers[i].unjudged == "" && d.peers[i].block == nil {
+			if d.peers[i].isPods() {
 				q.none = append(q.none, d.peers[i].selector)
 			}
 		}
@@ -211,7 +211,7 @@ func (x *exposure) podsLetIn() []selector {
 			return []selector{{}}
 		}
 		for _, p := range r.peers {
-			if p.unjudged == "" && p.block == nil {
+			if p.isPods() {
 				list = append(list, p.selector)
 			}
 		}
@@ -221,7 +221,7 @@ func (x *exposure) podsLetIn() []selector {
 
 // letsIn says whether an endpoint other than a pod got in.
 func (x *exposure) letsIn(e Endpoint) bool {
-	id := e.identity(x.set.cluster)
+	id := x.set.identity(e)
 	return !x.denied(e) && (!x.closed || slices.ContainsFunc(x.allows, func(r *rule) bool {
 		matched, _ := r.matches(e, id)
 		return matched == yes
@@ -236,7 +236,7 @@ func (x *exposure) isAllowed(e Endpoint) bool {
 }
 
 func (x *exposure) denied(e Endpoint) bool {
-	id := e.identity(x.set.cluster)
+	id := x.set.identity(e)
 	return slices.ContainsFunc(x.denies, func(d *rule) bool {
 		matched, _ := d.matches(e, id)
 		return matched == yes
@@ -254,10 +254,7 @@ func (x *exposure) candidates() []Endpoint {
 	addresses := []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
 	for _, r := range slices.Concat(x.allows, x.denies) {
 		for _, p := range r.peers {
-			if p.block == nil {
-				continue
-			}
-			for _, prefix := range append([]netip.Prefix{p.block.prefix}, p.block.except...) {
+			for _, prefix := range x.set.edges(p) {
 				addresses = append(addresses, prefix.Addr())
 				if next := after(prefix); next.IsValid() {
 					addresses = append(addresses, next)

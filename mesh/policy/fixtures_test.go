@@ -39,6 +39,12 @@ spec:
     toPorts:
     - ports: [{port: "3500", protocol: TCP}]
 `
+	offices = `
+apiVersion: cilium.io/v2
+kind: CiliumCIDRGroup
+metadata: {name: offices}
+spec: {externalCIDRs: [192.0.2.0/24]}
+`
 )
 
 // world is the scenario: Gateway default-gateway and Service whoami in namespace default, one route.
@@ -73,12 +79,19 @@ func world(tweaks ...func(*mesh.View)) *mesh.View {
 func setOf(t testing.TB, docs ...string) *policy.Set {
 	t.Helper()
 	var policies []*policy.Policy
+	var groups []policy.CIDRGroup
 	for _, doc := range docs {
 		for _, part := range strings.Split(doc, "\n---\n") {
+			if strings.Contains(part, "kind: CiliumCIDRGroup\n") {
+				var g ciliumv2.CiliumCIDRGroup
+				decode(t, part, &g)
+				groups = append(groups, policy.CIDRGroupOf(&g))
+				continue
+			}
 			policies = append(policies, compile(t, part))
 		}
 	}
-	return policy.NewSet(policies...)
+	return policy.NewSet(policies...).WithCIDRGroups(groups...)
 }
 
 func compile(t testing.TB, doc string) *policy.Policy {

@@ -27,7 +27,7 @@ func (j *judge) hints() []mesh.Finding {
 
 func (j *judge) voided(p *Policy) (mesh.Finding, bool) {
 	reason, void := p.Void()
-	if !void || !p.selects(j.c.endpoint) {
+	if !void || !p.selects(j.set.identity(j.c.endpoint)) {
 		return mesh.Finding{}, false
 	}
 	f := j.finding(mesh.CodePolicyVoid, fmt.Sprintf("%s selects %s and has no effect: Cilium rejects it, since %s", p.ref.Object(), j.c, reason))

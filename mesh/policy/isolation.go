@@ -27,7 +27,7 @@ func (j *judge) isolation(was *judge) []mesh.Finding {
 			}
 		}
 		x := newExposure(j.set, j.c.endpoint, port.port, q)
-		if !x.closed || x.conflict != "" && (was == nil || q.earlier.conflict == "") {
+		if !x.closed || x.conflict.by != nil && (was == nil || q.earlier.conflict.by == nil) {
 			// One finding for the whole companion: its first port is the one it is there for.
 			return []mesh.Finding{j.notIsolated(x)}
 		}
@@ -51,12 +51,15 @@ func (j *judge) notIsolated(x *exposure) mesh.Finding {
 		}
 	}
 	code := mesh.CodeNotIsolated
-	if unsure = cmp.Or(x.conflict, unsure); unsure != "" {
+	if unsure = cmp.Or(x.conflict.why, unsure); unsure != "" {
 		code, why = mesh.CodeNotJudged, unsure
 	}
 	f := j.finding(code, fmt.Sprintf("%s is open on %d/TCP: any pod may reach it, since %s", j.c, x.port, why))
 	f.Witness = &mesh.Witness{From: "any pod", To: j.c.String(), Port: x.port, Protocol: string(TCP)}
 	f.Fix = "Apply the policy below or label the namespace daprise.dev/coverage=warn."
+	if x.conflict.by != nil {
+		f.Fix = x.conflict.mend()
+	}
 	f.Manifest = j.covering()
 	return f
 }

@@ -149,6 +149,46 @@ spec:
 `},
 			want: []string{`DPR107 ingress companion "ingress" (default) is open on 3500/TCP: entity world may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/groups has fromGroups, which cannot be judged`},
 		},
+		"a group of addresses": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, offices, `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: office, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: ingress}}
+  ingress:
+  - fromCIDRSet: [{cidrGroupRef: offices}]
+`},
+			want: []string{`DPR103 ingress companion "ingress" (default) is open on 3500/TCP: 192.0.2.0 may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/office allows it`},
+		},
+		"a group that holds nobody": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: office, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: ingress}}
+  ingress:
+  - fromCIDRSet: [{cidrGroupRef: offices}]
+`},
+		},
+		"rules that Cilium cannot merge": {
+			policies: []string{allowIngressToWhoami + "    authentication: {mode: required}\n", allowGatewayToIngress, `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: unauthenticated, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: whoami}}
+  ingress:
+  - fromEndpoints: [{matchLabels: {dapr.io/app-id: ingress}}]
+    authentication: {mode: disabled}
+    toPorts: [{ports: [{port: "50002", protocol: TCP}]}]
+`},
+			want: []string{
+				`DPR107 companion "whoami" (default) is open on 50002/TCP: any pod may reach it, since Cilium cannot merge CiliumNetworkPolicy/default/allow-ingress-shared-to-whoami spec.ingress[0] and CiliumNetworkPolicy/default/unauthenticated spec.ingress[0], which differ in authentication`,
+				`DPR107 ingress companion "ingress" (default) may not reach companion "whoami" (default) on 50002/TCP: it depends on Cilium cannot merge CiliumNetworkPolicy/default/allow-ingress-shared-to-whoami spec.ingress[0] and CiliumNetworkPolicy/default/unauthenticated spec.ingress[0], which differ in authentication, which cannot be judged`,
+			},
+		},
 		"an allow that may be void": {
 			policies: []string{allowGatewayToIngress, strings.Replace(allowIngressToWhoami, "  - fromEndpoints:", "  - fromNodes: [{matchLabels: {a: b}}]\n  - fromEndpoints:", 1)},
 			want: []string{

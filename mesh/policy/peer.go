@@ -9,11 +9,12 @@ import (
 	"github.com/cilium/cilium/pkg/policy/api"
 )
 
-// peer is one alternative of a rule's from or to: a selector, a block of addresses, or something that cannot be judged from the
+// peer is one alternative of a rule's from or to: a selector, a block of addresses, groups of them, or something that cannot be judged from the
 // policies alone.
 type peer struct {
 	selector selector
 	block    *block
+	group    *cidrGroup
 	// unjudged names what cannot be judged statically: "toFQDNs". Such a peer may match what may names.
 	unjudged string
 	may      reach
@@ -57,11 +58,18 @@ func (p *peer) matches(e Endpoint, id identity) answer {
 		if p.block.matches(e) && (e.Address.IsValid() || !p.aggregate) {
 			return yes
 		}
+	case p.group != nil:
+		if p.group.matches(e, id) {
+			return yes
+		}
 	case p.selector.matches(id):
 		return yes
 	}
 	return no
 }
+
+// isPods says that the peer is told by its labels, as pods are.
+func (p *peer) isPods() bool { return p.unjudged == "" && p.block == nil && p.group == nil }
 
 func (p *peer) mayMatch(e Endpoint) bool {
 	switch p.may {
@@ -142,22 +150,27 @@ func cidrPeers(cidrs api.CIDRSlice, rules api.CIDRRuleSlice) []peer {
 	}
 	for _, r := range rules {
 		if r.CIDRGroupRef != "" || r.CIDRGroupSelector.LabelSelector != nil {
-			peers = append(peers, peer{unjudged: "cidrGroup", may: reachWorld})
+			peers = append(peers, peer{group: cidrGroupOf(r)})
 			continue
 		}
 		prefix, ok := prefixOf(string(r.Cidr))
 		if !ok {
 			continue
 		}
-		b := &block{prefix: prefix}
-		for _, e := range r.ExceptCIDRs {
-			if except, ok := prefixOf(string(e)); ok {
-				b.except = append(b.except, except)
-			}
-		}
-		peers = append(peers, peer{block: b})
+		peers = append(peers, peer{block: &block{prefix: prefix, except: prefixesOf(r.ExceptCIDRs)}})
 	}
 	return peers
+}
+
+// prefixesOf leaves out what is none.
+func prefixesOf(cidrs []api.CIDR) []netip.Prefix {
+	var list []netip.Prefix
+	for _, c := range cidrs {
+		if prefix, ok := prefixOf(string(c)); ok {
+			list = append(list, prefix)
+		}
+	}
+	return list
 }
 
 func prefixOf(s string) (netip.Prefix, bool) {

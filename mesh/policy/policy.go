@@ -9,6 +9,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/daprise/daprise/mesh"
 )
@@ -82,14 +83,8 @@ func (p *Policy) specField(n int) string {
 
 // selects says whether any rule of the policy has the endpoint as its subject. A void policy still selects those that its
 // readable selectors name, so that a caller can tell whom its author meant.
-func (p *Policy) selects(e Endpoint) bool {
-	id := e.identity(DefaultCluster)
-	for _, s := range p.subject {
-		if s.matches(id) {
-			return true
-		}
-	}
-	return false
+func (p *Policy) selects(id identity) bool {
+	return slices.ContainsFunc(p.subject, func(s selector) bool { return s.matches(id) })
 }
 
 // direction is the side at which a rule is enforced.

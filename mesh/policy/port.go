@@ -3,7 +3,6 @@
 package policy
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -128,10 +127,26 @@ func expand(pp api.PortProtocol) []port {
 	return ports
 }
 
-// isName tells a service name from a number (RFC 6335, section 5.1; cilium pkg/iana).
+// maxServiceName is the length of the longest service name (RFC 6335, section 5.1).
+const maxServiceName = 15
+
+// isName tells a service name from a number: letters, digits and single hyphens inside, a letter among them (RFC 6335, section 5.1;
+// cilium pkg/iana).
 func isName(s string) bool {
-	matched, _ := regexp.MatchString(`^([a-zA-Z0-9]-?)*[a-zA-Z](-?[a-zA-Z0-9])*$`, s)
-	return matched && len(s) <= 15
+	if len(s) > maxServiceName || strings.HasPrefix(s, "-") || strings.HasSuffix(s, "-") || strings.Contains(s, "--") {
+		return false
+	}
+	letters := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
+			letters++
+		case '0' <= c && c <= '9', c == '-':
+		default:
+			return false
+		}
+	}
+	return letters > 0
 }
 
 // layer7Of judges the rules of one element of toPorts. An HTTP rule without conditions and a DNS pattern "*" let all pass.

@@ -31,6 +31,9 @@ func (j *judge) flow(n need, d direction) (mesh.Finding, bool) {
 	case !judged.allowed && judged.open:
 		f = j.finding(mesh.CodeNotJudged, j.denial(n, d)+": it depends on "+strings.Join(judged.unjudged, " and ")+", which cannot be judged")
 		f.Fix, f.Manifest = "Say it with endpoint selectors or entities, as the policy below does.", j.admitting(n, d)
+		if judged.conflict.by != nil {
+			f.Fix = judged.conflict.mend()
+		}
 	case !judged.allowed && by.by.deny:
 		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s of %s denies it", j.denial(n, d), by.by.field(), by.by.policy.ref.Object()))
 		f.Fix, f.Manifest = "Narrow that rule or empty it ("+by.by.emptied()+").", j.admitting(n, d)

@@ -14,6 +14,7 @@ type Set struct {
 	cluster string
 	// buckets holds the policies of each namespace, clusterwide ones under "".
 	buckets map[string]*bucket
+	groups  []CIDRGroup
 }
 
 // bucket indexes the policies of one namespace by what their subjects require, so that the cost of a question depends on the
@@ -49,7 +50,7 @@ func NewSet(policies ...*Policy) *Set {
 
 // InCluster returns the Set for a cluster of another name than DefaultCluster (cilium-config: cluster-name).
 func (s *Set) InCluster(name string) *Set {
-	return &Set{cluster: cmp.Or(name, DefaultCluster), buckets: s.buckets}
+	return &Set{cluster: cmp.Or(name, DefaultCluster), buckets: s.buckets, groups: s.groups}
 }
 
 // With returns a Set that has the policy too, in place of one with the same Ref.
@@ -79,7 +80,7 @@ func (s *Set) replace(ref Ref, p *Policy) *Set {
 		buckets = map[string]*bucket{}
 	}
 	buckets[ref.Namespace] = newBucket(policies)
-	return &Set{cluster: s.cluster, buckets: buckets}
+	return &Set{cluster: s.cluster, buckets: buckets, groups: s.groups}
 }
 
 // Policy finds a policy by name.
@@ -135,7 +136,7 @@ func (s *Set) selecting(e Endpoint, d direction) []*rule {
 	if e.Entity == EntityHost {
 		return nil
 	}
-	id := e.identity(s.cluster)
+	id := s.identity(e)
 	var rules []*rule
 	consider := func(candidates []*rule) {
 		for _, r := range candidates {

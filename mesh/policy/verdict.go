@@ -64,6 +64,7 @@ type judgement struct {
 	by            Decision
 	openBy        *rule
 	unjudged      []string
+	conflict      conflict
 	// defaultDeny says whether the direction is certainly closed but for its allows.
 	defaultDeny bool
 }
@@ -74,16 +75,16 @@ func (s *Set) judge(d direction, f Flow) judgement {
 	if d == egress {
 		subject, other = f.From, f.To
 	}
-	if why := s.conflict(subject); why != "" {
-		return judgement{open: true, by: Decision{Why: why}, unjudged: []string{why}}
+	if c := s.conflict(subject); c.by != nil {
+		return judgement{open: true, by: Decision{Why: c.why}, unjudged: []string{c.why}, conflict: c}
 	}
-	t := tally{flow: f, other: other, otherID: other.identity(s.cluster)}
+	t := tally{flow: f, other: other, otherID: s.identity(other)}
 	rules := s.selecting(subject, d)
 	t.uneven = unevenNames(rules)
 	for _, r := range rules {
 		t.count(r)
 	}
-	if subject.identity(s.cluster).hasKey(EntityInit) {
+	if s.identity(subject).hasKey(EntityInit) {
 		// An endpoint without labels yet is closed whatever the policies say; Cilium takes any label of that name for it
 		// (cilium pkg/policy repository.go).
 		t.closed[yes] = &rule{}

@@ -4,6 +4,7 @@ package policy_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,10 +115,9 @@ func TestOrderIsIrrelevant(t *testing.T) {
 	view := world()
 	for name, tt := range cases() {
 		forth := setOf(t, tt.policies...)
-		back := policy.NewSet()
-		for i := range tt.policies {
-			back = back.With(compile(t, tt.policies[len(tt.policies)-1-i]))
-		}
+		reversed := slices.Clone(tt.policies)
+		slices.Reverse(reversed)
+		back := setOf(t, reversed...)
 		if diff := cmp.Diff(found(view, forth), found(view, back)); diff != "" {
 			t.Errorf("%s: -forth +back:\n%s", name, diff)
 		}

@@ -71,10 +71,10 @@ func effectRules() []Rule {
 			Code:     mesh.CodeNotJudged,
 			Title:    "Coverage cannot be judged",
 			Severity: mesh.Deny,
-			Means:    "Whether a companion is isolated or a flow allowed depends on something that no one can tell from the policies alone: a DNS name, a CIDR group, a Service's changing endpoints.",
+			Means:    "Whether a companion is isolated or a flow allowed depends on something that no one can tell from the policies alone: a DNS name, a group of a cloud, a Service's changing endpoints; or on two rules that Cilium cannot merge.",
 			Why:      "What cannot be judged counts as open for isolation and as absent for reachability. Anything else would be a promise that may not hold.",
 			Example:  `Service default/whoami refused: companion "whoami" (default) is open on 50002/TCP: entity world may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/whoami has fromGroups, which cannot be judged. Narrow that rule, apply the policy below, which denies all others, or label the namespace daprise.dev/coverage=warn. [DPR107]`,
-			Mend:     "Say the same with endpoint selectors or entities, as the policy that the refusal prints does.",
+			Mend:     "Say the same with endpoint selectors or entities, as the policy that the refusal prints does. Of two rules that Cilium cannot merge, empty one with the command that the refusal prints.",
 		},
 		{
 			Code:     mesh.CodeZtunnel,

@@ -54,7 +54,7 @@ func serverRules() []rbacv1.PolicyRule {
 		// What decisions read.
 		allow("", reads(), "namespaces"),
 		allow("networking.k8s.io", reads(), "networkpolicies"),
-		allow("cilium.io", reads(), "ciliumclusterwidenetworkpolicies"),
+		allow("cilium.io", reads(), "ciliumclusterwidenetworkpolicies", "ciliumcidrgroups"),
 		// Whether a companion still has pods, before its policies go.
 		allow("", []string{"list"}, "pods"),
 		// Dapr's public trust bundle, by name, wherever Dapr is: its namespace need not exist yet.
