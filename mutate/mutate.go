@@ -21,7 +21,7 @@ type Result struct {
 type Request struct {
 	// Kind is Service, Deployment, Gateway, HTTPRoute or GRPCRoute.
 	Kind string
-	// Object is the new object's JSON; OldObject is empty for CREATE.
+	// Object is the new object's JSON; OldObject is empty for CREATE. Both are valid JSON: what a decision does not need is not parsed.
 	Object    []byte
 	OldObject []byte
 }

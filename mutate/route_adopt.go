@@ -155,8 +155,7 @@ func invokesPath(r *rule) bool {
 	if len(r.Matches) != 1 {
 		return len(r.Matches) == 0
 	}
-	kind, _ := pathMatch(r.Matches[0].Path)
-	return kind == gatewayv1.PathMatchPathPrefix
+	return r.Matches[0].pathType == gatewayv1.PathMatchPathPrefix
 }
 
 // directTree is a rule through a companion as the user would have written it without the mesh; apps are those of its backendRefs.
@@ -219,15 +218,14 @@ func unnamed(backends []any) {
 func directRewrite(filter map[string]any, r *rule) map[string]any {
 	rewrite := maps.Clone(object(filter["urlRewrite"]))
 	invocation, _ := mesh.RuleInvocation(r.Filters)
-	var match *gatewayv1.HTTPPathMatch
+	match := anyMatch()
 	if len(r.Matches) == 1 {
-		match = r.Matches[0].Path
+		match = r.Matches[0]
 	}
-	kind, value := pathMatch(match)
 	path := userPath(r.Filters)
 	switch {
-	case path.ReplacePrefixMatch != nil && strings.Trim(invocation.Path, "/") == strings.Trim(value, "/"),
-		path.ReplaceFullPath != nil && kind == gatewayv1.PathMatchExact && invocation.Path == value:
+	case path.ReplacePrefixMatch != nil && strings.Trim(invocation.Path, "/") == strings.Trim(match.path, "/"),
+		path.ReplaceFullPath != nil && match.pathType == gatewayv1.PathMatchExact && invocation.Path == match.path:
 		delete(rewrite, "path")
 	case path.ReplacePrefixMatch != nil:
 		rewrite["path"] = map[string]any{

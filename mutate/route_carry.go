@@ -23,19 +23,19 @@ func (m *mutation) checkCarried(p *plan) []mesh.Finding {
 	for i := range p.Matches {
 		match := &p.Matches[i]
 		field := fmt.Sprintf("matches[%d]", i)
-		if kind, value := pathMatch(match.Path); kind == gatewayv1.PathMatchExact || kind == gatewayv1.PathMatchPathPrefix {
-			if lost := lostOfPath(value); lost != "" && (kind == gatewayv1.PathMatchExact || !strings.HasSuffix(value, "/")) {
+		if exact := match.pathType == gatewayv1.PathMatchExact; exact || match.pathType == gatewayv1.PathMatchPathPrefix {
+			if lost := lostOfPath(match.path); lost != "" && (exact || !strings.HasSuffix(match.path, "/")) {
 				warn(field+".path.value", lost)
 			}
-			if p.target.form == mesh.InvokeHeader && strings.HasPrefix(value, "/v1.0/healthz") {
+			if p.target.form == mesh.InvokeHeader && strings.HasPrefix(match.path, "/v1.0/healthz") {
 				warn(field+".path.value", "the path /v1.0/healthz (in header form a companion answers it by itself)")
 			}
 		}
-		if match.Method != nil && *match.Method == gatewayv1.HTTPMethodConnect {
+		if match.method == string(gatewayv1.HTTPMethodConnect) {
 			warn(field+".method", "method CONNECT")
 		}
-		for h := range match.Headers {
-			if strings.EqualFold(string(match.Headers[h].Name), "upgrade") {
+		for h, name := range match.headers {
+			if strings.EqualFold(name, "upgrade") {
 				warn(fmt.Sprintf("%s.headers[%d]", field, h), "the header Upgrade")
 			}
 		}

@@ -3,13 +3,14 @@
 package mutate_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mutate"
 )
 
-// FuzzRoute feeds anything as a route: no panic, and what is admitted is admitted again without a change.
+// FuzzRoute feeds anything as a route: no panic, and what is JSON and admitted is admitted again without a change.
 func FuzzRoute(f *testing.F) {
 	for _, c := range routeCases(f) {
 		f.Add(c.request.Object, c.request.OldObject)
@@ -21,11 +22,15 @@ func FuzzRoute(f *testing.F) {
 		`{"metadata":{"annotations":{"daprise.dev/original":"{\"version\":1,\"rules\":[{\"original\":null,\"rewritten\":[]}]}"}},"spec":{"rules":[{}]}}`} {
 		f.Add([]byte(odd), []byte(nil))
 	}
+	for _, broken := range []string{`{`, `{"spec"`, `{"spec":`, `{"spec":{"rules":[{"matches":[{"path":{"value":"\`, `{"spec":{"rules":[{"backendRefs":[],"matches":[}]}}`,
+		`{"spec":{"rules":[{} {}]}}`, `{"metadata":{}}}`, `{"spec":{"rules":[{"a":]}]}}`, `{"spec":{"rules":{}}}`} {
+		f.Add([]byte(broken), []byte(broken))
+	}
 	view := worldView(mesh.InvokePrefix)
 	f.Fuzz(func(t *testing.T, object, old []byte) {
 		for _, kind := range []string{mesh.KindHTTPRoute, mesh.KindGRPCRoute} {
 			result, err := mutate.Route(mutate.Request{Kind: kind, Object: object, OldObject: old}, view)
-			if err != nil || mesh.Denied(result.Findings) {
+			if err != nil || mesh.Denied(result.Findings) || !json.Valid(object) {
 				continue
 			}
 			stored := applied(t, object, result)

@@ -177,7 +177,7 @@ func applied(t tester, object []byte, result mutate.Result) []byte {
 	if len(result.Patch) == 0 {
 		return object
 	}
-	data, err := json.Marshal(result.Patch)
+	data, err := mutate.EncodePatch(result.Patch)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,10 +98,10 @@ func (p *plan) entry() (*entry, error) {
 		return nil, nil
 	}
 	if p.proof != nil {
-		original, err := encode(p.proof.original.tree)
+		original, err := p.proof.original.canonicalJSON()
 		return &entry{Original: original, Rewritten: p.proof.hashes}, err
 	}
-	original, err := encode(p.tree)
+	original, err := p.canonicalJSON()
 	e := &entry{Original: original}
 	for _, part := range p.parts {
 		e.Rewritten = append(e.Rewritten, hash(part))
@@ -181,10 +181,10 @@ func equalJSON(a, b json.RawMessage) (bool, error) {
 	if bytes.Equal(a, b) {
 		return true, nil
 	}
-	left, err := canonicalRule(&rule{raw: a})
+	left, err := canonical(a)
 	if err != nil {
 		return false, err
 	}
-	right, err := canonicalRule(&rule{raw: b})
+	right, err := canonical(b)
 	return bytes.Equal(left, right), err
 }

@@ -36,13 +36,13 @@ func prefixForm(fields *ruleFields, app mesh.AppRef) (paths []pathRewrite, reaso
 		return []pathRewrite{{match: allMatches, modifier: gatewayv1.FullPathHTTPPathModifier, value: full}}, reason
 	}
 	if len(fields.Matches) == 0 {
-		path, reason := matchRewrite(base, nil, user)
+		path, reason := matchRewrite(base, anyMatch(), user)
 		path.match = allMatches
 		return []pathRewrite{path}, reason
 	}
 	same := true
 	for i := range fields.Matches {
-		path, reason := matchRewrite(base, fields.Matches[i].Path, user)
+		path, reason := matchRewrite(base, fields.Matches[i], user)
 		if reason != "" {
 			return nil, reason
 		}
@@ -68,34 +68,21 @@ func userPath(filters []gatewayv1.HTTPRouteFilter) *gatewayv1.HTTPPathModifier {
 }
 
 // matchRewrite composes the path of one match, and the user's own prefix replacement, with the invocation path.
-func matchRewrite(base string, match *gatewayv1.HTTPPathMatch, user *gatewayv1.HTTPPathModifier) (pathRewrite, string) {
-	kind, value := pathMatch(match)
+func matchRewrite(base string, match ruleMatch, user *gatewayv1.HTTPPathModifier) (pathRewrite, string) {
 	switch {
-	case kind == gatewayv1.PathMatchPathPrefix:
-		replacement := value
+	case match.pathType == gatewayv1.PathMatchPathPrefix:
+		replacement := match.path
 		if user != nil && user.ReplacePrefixMatch != nil {
 			replacement = *user.ReplacePrefixMatch
 		}
-		prefix, reason := prefixValue(base, value, replacement)
+		prefix, reason := prefixValue(base, match.path, replacement)
 		return pathRewrite{modifier: gatewayv1.PrefixMatchHTTPPathModifier, value: prefix}, reason
-	case kind == gatewayv1.PathMatchExact && (user == nil || user.ReplacePrefixMatch == nil):
-		full, reason := fullPath(base, value)
+	case match.pathType == gatewayv1.PathMatchExact && (user == nil || user.ReplacePrefixMatch == nil):
+		full, reason := fullPath(base, match.path)
 		return pathRewrite{modifier: gatewayv1.FullPathHTTPPathModifier, value: full}, reason
 	default:
-		return pathRewrite{}, fmt.Sprintf("the match of path type %s", kind)
+		return pathRewrite{}, fmt.Sprintf("the match of path type %s", match.pathType)
 	}
-}
-
-// pathMatch reads a path match with the defaults of the API.
-func pathMatch(match *gatewayv1.HTTPPathMatch) (gatewayv1.PathMatchType, string) {
-	kind, value := gatewayv1.PathMatchPathPrefix, "/"
-	if match != nil && match.Type != nil {
-		kind = *match.Type
-	}
-	if match != nil && match.Value != nil {
-		value = *match.Value
-	}
-	return kind, value
 }
 
 // prefixValue is the ReplacePrefixMatch that turns a prefix into a replacement under the invocation path. A trailing slash of either

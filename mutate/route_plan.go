@@ -228,7 +228,7 @@ func stripsPrefix(fields *ruleFields) bool {
 		return false
 	}
 	for i := range fields.Matches {
-		if _, value := pathMatch(fields.Matches[i].Path); strings.Trim(value, "/") != "" {
+		if strings.Trim(fields.Matches[i].path, "/") != "" {
 			return true
 		}
 	}

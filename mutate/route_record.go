@@ -34,7 +34,12 @@ type entry struct {
 
 // encode is the record as it is stored. Originals are canonical JSON already, hashes need no escaping.
 func (r *record) encode() string {
-	data := fmt.Appendf(nil, `{"version":%d,"rules":[`, r.Version)
+	const around = 64 // a number, keys and brackets, of an entry or of the record
+	size := around
+	for i := range r.Rules {
+		size += around + len(r.Rules[i].Original) + len(r.Rules[i].Rewritten)*(2*hashBytes+len(`"",`))
+	}
+	data := fmt.Appendf(make([]byte, 0, size), `{"version":%d,"rules":[`, r.Version)
 	for i, e := range r.Rules {
 		if i > 0 {
 			data = append(data, ',')
@@ -86,10 +91,7 @@ func (a *archive) find(r *rule) (p *proof, part int, err error) {
 	if len(a.entries) == 0 {
 		return nil, 0, nil
 	}
-	if err := r.decodeTree(); err != nil {
-		return nil, 0, err
-	}
-	canonical, err := encode(r.tree)
+	canonical, err := r.canonicalJSON()
 	if err != nil {
 		return nil, 0, err
 	}

@@ -32,10 +32,33 @@ type route struct {
 // decodeRoute reads a route. Field names are compared with case, as the API server does.
 func decodeRoute(kind string, data []byte) (*route, error) {
 	r := &route{}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, r); err != nil {
+	err := eachField(data, func(key []byte, value json.RawMessage) error {
+		switch string(key) {
+		case "metadata":
+			return kjson.UnmarshalCaseSensitivePreserveInts(value, &r.Metadata)
+		case "spec":
+			return eachField(value, r.decodeSpec)
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", kind, err)
 	}
 	return r, nil
+}
+
+func (r *route) decodeSpec(key []byte, value json.RawMessage) error {
+	switch string(key) {
+	case "parentRefs":
+		return kjson.UnmarshalCaseSensitivePreserveInts(value, &r.Spec.ParentRefs)
+	case "rules":
+		r.Spec.Rules = nil
+		return eachElement(value, func(rule json.RawMessage) error {
+			r.Spec.Rules = append(r.Spec.Rules, rule)
+			return nil
+		})
+	}
+	return nil
 }
 
 // rule is one rule of a route: its bytes, typed fields to read, and a tree in which fields that our types do not know survive. It
@@ -43,49 +66,82 @@ func decodeRoute(kind string, data []byte) (*route, error) {
 type rule struct {
 	raw json.RawMessage
 	ruleFields
-	// tree is decoded when it is first needed: see decodeTree.
-	tree map[string]any
+	// canonical and tree are made when they are first needed: see canonicalJSON and decodeTree.
+	canonical json.RawMessage
+	tree      map[string]any
 }
 
-// ruleFields are the fields that decide how a rule is rewritten.
+// ruleFields are the fields that decide how a rule is rewritten. Matches are those of an HTTPRoute: a GRPCRoute's decide nothing and are
+// not read. What else is written alike in both kinds.
 type ruleFields struct {
-	Matches []gatewayv1.HTTPRouteMatch `json:"matches"`
-	ruleRefs
+	Matches     []ruleMatch
+	Filters     []gatewayv1.HTTPRouteFilter
+	BackendRefs []gatewayv1.HTTPBackendRef
 }
 
-// ruleRefs are the fields that HTTPRoutes and GRPCRoutes write alike.
-type ruleRefs struct {
-	Filters     []gatewayv1.HTTPRouteFilter `json:"filters"`
-	BackendRefs []gatewayv1.HTTPBackendRef  `json:"backendRefs"`
-}
-
-// decodeRule reads one rule. The matches of a GRPCRoute are of another type and decide nothing: they are not read.
+// decodeRule reads one rule.
 func decodeRule(kind string, raw json.RawMessage) (*rule, error) {
-	if len(raw) == 0 || raw[0] != '{' {
+	if byteAt(raw, 0) != '{' {
 		return nil, fmt.Errorf("decode rule of %s: not an object", kind)
 	}
 	r := &rule{raw: raw}
-	into := any(&r.ruleFields)
-	if kind != mesh.KindHTTPRoute {
-		into = &r.ruleRefs
-	}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, into); err != nil {
+	err := eachField(raw, func(key []byte, value json.RawMessage) (err error) {
+		switch string(key) {
+		case "matches":
+			if kind == mesh.KindHTTPRoute {
+				r.Matches, err = decodeMatches(value)
+			}
+		case "filters":
+			err = kjson.UnmarshalCaseSensitivePreserveInts(value, &r.Filters)
+		case "backendRefs":
+			err = kjson.UnmarshalCaseSensitivePreserveInts(value, &r.BackendRefs)
+		}
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("decode rule of %s: %w", kind, err)
 	}
 	return r, nil
 }
 
-// decodeTree fills the rule's tree.
+// canonicalJSON is the rule's canonical JSON.
+func (r *rule) canonicalJSON() (json.RawMessage, error) {
+	if r.canonical == nil {
+		data, err := canonical(r.raw)
+		if err != nil {
+			return nil, fmt.Errorf("rule: %w", err)
+		}
+		r.canonical = data
+	}
+	return r.canonical, nil
+}
+
+// decodeTree fills the rule's tree: filters and backendRefs as trees, other fields as canonical JSON, and of the matches of an HTTPRoute
+// those as trees whose path is not written out.
 func (r *rule) decodeTree() error {
 	if r.tree != nil {
 		return nil
 	}
-	var tree map[string]any
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(r.raw, &tree); err != nil {
-		return fmt.Errorf("decode rule: %w", err)
+	data, err := r.canonicalJSON()
+	if err != nil {
+		return err
 	}
-	if tree == nil {
-		return fmt.Errorf("decode rule: not an object")
+	tree := make(map[string]any)
+	err = eachField(data, func(key []byte, value json.RawMessage) (err error) {
+		switch {
+		case string(key) == "matches" && byteAt(value, 0) == '[':
+			tree["matches"], err = matchTrees(value, r.Matches)
+		case string(key) == "filters", string(key) == "backendRefs":
+			var node any
+			err = kjson.UnmarshalCaseSensitivePreserveInts(value, &node)
+			tree[string(key)] = node
+		default:
+			tree[string(key)] = value
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("decode rule: %w", err)
 	}
 	r.tree = tree
 	return nil

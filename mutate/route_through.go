@@ -3,6 +3,7 @@
 package mutate
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -128,23 +129,21 @@ func namingFilter(app string) map[string]any {
 	}
 }
 
-// defaultMatches writes out what the API server would default in matches.
+// defaultMatches writes out what the API server would default in matches. Those that are no trees say everything already (matchTrees).
 func defaultMatches(matches []any) []any {
 	if len(matches) == 0 {
 		matches = []any{nil}
 	}
 	filled := make([]any, 0, len(matches))
 	for _, match := range matches {
-		m := object(match)
-		path := object(m["path"])
-		if path["type"] != nil && path["value"] != nil {
+		if _, ok := match.(json.RawMessage); ok {
 			filled = append(filled, match)
 			continue
 		}
+		m := object(match)
 		defaulted := map[string]any{"type": string(gatewayv1.PathMatchPathPrefix), "value": "/"}
-		maps.Copy(defaulted, path)
-		m = withKey(m, "path", defaulted)
-		filled = append(filled, m)
+		maps.Copy(defaulted, object(m["path"]))
+		filled = append(filled, withKey(m, "path", defaulted))
 	}
 	return filled
 }

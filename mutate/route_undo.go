@@ -2,11 +2,7 @@
 
 package mutate
 
-import (
-	"encoding/json"
-
-	"github.com/daprise/daprise/mesh"
-)
+import "github.com/daprise/daprise/mesh"
 
 // direct is one of the user's rules: a rule that names no companion, and the rules of the object as received that it stands for.
 type direct struct {
@@ -69,17 +65,10 @@ func wholeGroup(p *proof, rules []*rule) bool {
 		return false
 	}
 	for i, want := range p.hashes {
-		canonical, err := canonicalRule(rules[i])
+		canonical, err := rules[i].canonicalJSON()
 		if err != nil || hash(canonical) != want {
 			return false
 		}
 	}
 	return true
-}
-
-func canonicalRule(r *rule) (json.RawMessage, error) {
-	if err := r.decodeTree(); err != nil {
-		return nil, err
-	}
-	return encode(r.tree)
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mutate"
 )
 
 const (
@@ -75,7 +76,7 @@ func answer(request *admissionv1.AdmissionRequest, v verdict) (*admissionv1.Admi
 	if !response.Allowed {
 		response.Result = denial(request, v.findings)
 	} else if len(v.patch) > 0 {
-		patch, err := json.Marshal(v.patch)
+		patch, err := mutate.EncodePatch(v.patch)
 		if err != nil {
 			return nil, fmt.Errorf("encode patch: %w", err)
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/daprise/daprise/mutate"
 )
 
-// work is one decision, bytes in to patch out.
+// work is one decision, bytes in to patch out, encoded as the answer to the API server holds it.
 type work func(tb testing.TB)
 
 // injection is what Dapr's injector does for a pod with one container.
@@ -42,7 +42,9 @@ func injection(tb testing.TB) work {
 		if err != nil || len(patch) == 0 {
 			tb.Fatalf("%v, %v", err, patch)
 		}
-		encode(tb, patch)
+		if _, err := json.Marshal(patch); err != nil {
+			tb.Fatal(err)
+		}
 	}
 }
 
@@ -60,14 +62,9 @@ func rewriting(route []byte) work {
 		if err != nil || len(result.Patch) == 0 {
 			tb.Fatalf("%v, %v", err, result.Findings)
 		}
-		encode(tb, result.Patch)
-	}
-}
-
-// encode writes a patch as the answer to the API server holds it.
-func encode(tb testing.TB, patch any) {
-	if _, err := json.Marshal(patch); err != nil {
-		tb.Fatal(err)
+		if _, err := mutate.EncodePatch(result.Patch); err != nil {
+			tb.Fatal(err)
+		}
 	}
 }
 

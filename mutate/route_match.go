@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mutate
+
+import (
+	"encoding/json"
+	"fmt"
+
+	kjson "sigs.k8s.io/json"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// ruleMatch is what is read of one match of an HTTPRoute's rule, with the defaults of the API.
+type ruleMatch struct {
+	pathType gatewayv1.PathMatchType
+	path     string
+	// explicit says that type and value of the path are written out.
+	explicit bool
+	// method is empty for any.
+	method string
+	// headers are the names of those matched.
+	headers []string
+}
+
+// anyMatch is the match of a rule that has none.
+func anyMatch() ruleMatch {
+	return ruleMatch{pathType: gatewayv1.PathMatchPathPrefix, path: "/"}
+}
+
+func decodeMatches(data json.RawMessage) ([]ruleMatch, error) {
+	var matches []ruleMatch
+	err := eachElement(data, func(element json.RawMessage) error {
+		m := anyMatch()
+		matches = append(matches, m)
+		return eachField(element, matches[len(matches)-1].decodeField)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("matches: %w", err)
+	}
+	return matches, nil
+}
+
+func (m *ruleMatch) decodeField(key []byte, value json.RawMessage) error {
+	switch string(key) {
+	case "path":
+		return m.decodePath(value)
+	case "method":
+		return decodeText(value, &m.method)
+	case "headers":
+		return eachElement(value, func(header json.RawMessage) error {
+			name := ""
+			err := eachField(header, func(key []byte, value json.RawMessage) error {
+				if string(key) != "name" {
+					return nil
+				}
+				return decodeText(value, &name)
+			})
+			m.headers = append(m.headers, name)
+			return err
+		})
+	}
+	return nil
+}
+
+func (m *ruleMatch) decodePath(data json.RawMessage) error {
+	hasType, hasValue := false, false
+	err := eachField(data, func(key []byte, value json.RawMessage) error {
+		switch string(key) {
+		case "type":
+			hasType = byteAt(value, 0) == '"'
+			return decodeText(value, &m.pathType)
+		case "value":
+			hasValue = byteAt(value, 0) == '"'
+			return decodeText(value, &m.path)
+		}
+		return nil
+	})
+	m.explicit = hasType && hasValue
+	return err
+}
+
+// matchTrees are the elements of a list of matches: as they are, or as trees where a path is to be written out.
+func matchTrees(data json.RawMessage, matches []ruleMatch) ([]any, error) {
+	trees := make([]any, 0, len(matches))
+	err := eachElement(data, func(element json.RawMessage) error {
+		if i := len(trees); i >= len(matches) || matches[i].explicit {
+			trees = append(trees, element)
+			return nil
+		}
+		var tree any
+		err := kjson.UnmarshalCaseSensitivePreserveInts(element, &tree)
+		trees = append(trees, tree)
+		return err
+	})
+	return trees, err
+}
