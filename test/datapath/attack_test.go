@@ -81,6 +81,17 @@ func TestOwnAPIIsOutOfReachThroughTheGateway(t *testing.T) {
 			}
 		})
 	}
+	address, err := gateway(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range ownMethods() {
+		t.Run("gRPC "+method, func(t *testing.T) {
+			if err := callDapr(t, address, method); err == nil {
+				t.Error("somebody answers")
+			}
+		})
+	}
 	if diff := cmp.Diff(before, restarts(t)); diff != "" {
 		t.Errorf("restarts of companions: -before +after:\n%s", diff)
 	}
@@ -126,19 +137,27 @@ func TestIngressCompanionsOwnAPIIsClosed(t *testing.T) {
 			}
 		})
 	}
-	for _, method := range []string{"GetMetadata", "Shutdown", "GetSecret", "GetState"} {
+	for _, method := range ownMethods() {
 		t.Run("gRPC "+method, func(t *testing.T) {
-			conn, err := grpc.NewClient(net.JoinHostPort(host, "50001"), grpc.WithTransportCredentials(insecure.NewCredentials()))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close() }()
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			err = conn.Invoke(ctx, "/dapr.proto.runtime.v1.Dapr/"+method, &emptypb.Empty{}, &emptypb.Empty{})
+			err := callDapr(t, net.JoinHostPort(host, "50001"), method)
 			if code := status.Code(err); code != codes.PermissionDenied && code != codes.Unimplemented {
 				t.Errorf("want PermissionDenied or Unimplemented, got %v", err)
 			}
 		})
 	}
+}
+
+func ownMethods() []string { return []string{"GetMetadata", "Shutdown", "GetSecret", "GetState"} }
+
+// callDapr calls a method of Dapr's own gRPC API.
+func callDapr(t *testing.T, address, method string) error {
+	t.Helper()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("whoami.example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	return conn.Invoke(ctx, "/dapr.proto.runtime.v1.Dapr/"+method, &emptypb.Empty{}, &emptypb.Empty{})
 }

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -33,7 +34,7 @@ type Seen struct {
 
 func main() {
 	// No ServeMux: it would clean paths.
-	handler := http.HandlerFunc(answer)
+	handler := http.HandlerFunc((&book{left: map[string]bool{}}).answer)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
@@ -42,25 +43,71 @@ func main() {
 	os.Exit(1)
 }
 
+// book has the exchanges whose client left before they were over, by the name that the query gave them.
+type book struct {
+	mu   sync.Mutex
+	left map[string]bool
+}
+
+func (b *book) leave(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left[name] = true
+}
+
+// speaks answers for the book, and for the clock: the query can ask whether a client left, for the size of its own body alone, and
+// for time to pass before the answer. It says whether it has answered.
+func (b *book) speaks(w http.ResponseWriter, r *http.Request, bytes int64) bool {
+	query := r.URL.Query()
+	if name := query.Get("left"); name != "" {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		_, _ = io.WriteString(w, map[bool]string{true: "yes", false: "no"}[b.left[name]])
+		return true
+	}
+	if query.Get("report") == "bytes" {
+		_, _ = fmt.Fprintln(w, bytes)
+		return true
+	}
+	wait, err := time.ParseDuration(query.Get("wait"))
+	if err != nil {
+		return false
+	}
+	select {
+	case <-time.After(wait):
+		return false
+	case <-r.Context().Done():
+		b.leave(query.Get("tell"))
+		return true
+	}
+}
+
 // answer tells what it saw. The query can ask for a status, response headers,
 // a body of a size, or a stream of events.
-func answer(w http.ResponseWriter, r *http.Request) {
+func (b *book) answer(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") != "" {
 		upgrade(w, r.Header.Get("Upgrade"))
 		return
 	}
+	query := r.URL.Query()
 	hash := sha256.New()
 	n, err := io.Copy(hash, r.Body)
 	if err != nil {
+		b.leave(query.Get("tell"))
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	query := r.URL.Query()
+	if b.speaks(w, r, n) {
+		return
+	}
 	for _, header := range query["set"] {
 		w.Header().Add("X-Set", header)
 	}
 	if query.Get("events") != "" {
 		events(w, query.Get("events"))
+		if r.Context().Err() != nil {
+			b.leave(query.Get("tell"))
+		}
 		return
 	}
 	seen := Seen{
