@@ -35,13 +35,13 @@ func TestDifferential(t *testing.T) {
 	})
 	n.report()
 	n.demand("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "NetworkPolicy", "ingressDeny", "egressDeny", "enableDefaultDeny", "specs",
-		"fromEndpoints", "fromEntities", "fromCIDR", "fromCIDRSet", "toEndpoints", "toEntities", "toCIDR", "toCIDRSet", "matchExpressions",
+		"fromEndpoints", "fromEntities", "fromCIDR", "fromCIDRSet", "cidrGroupRef", "cidrGroupSelector", "toEndpoints", "toEntities", "toCIDR", "toCIDRSet", "matchExpressions",
 		"endPort", "named port", "icmps", "authentication required", "layer 7", "ipBlock", "namespaceSelector")
 }
 
 // policies draws some policies of every kind, now and then with those of the scenario and those that daprise generates.
 func policies(t *rapid.T) []any {
-	var objects []any
+	objects := groups()
 	for i := range rapid.IntRange(2, 7).Draw(t, "policies") {
 		name := fmt.Sprintf("p%d", i)
 		switch rapid.IntRange(0, 6).Draw(t, "kind") {
@@ -83,7 +83,12 @@ func compare(t rapid.TB, objects []any, n *tally) (*policy.Set, *oracle.Engine) 
 	engine, refused := oracle.New(objects...)
 	n.sets++
 	var compiled []*policy.Policy
+	var groups []policy.CIDRGroup
 	for i, object := range objects {
+		if g, ok := object.(*ciliumv2.CiliumCIDRGroup); ok {
+			groups = append(groups, policy.CIDRGroupOf(g))
+			continue
+		}
 		p := compile(object)
 		reason, void := p.Void()
 		// Whether Cilium takes node selectors is a setting, so that we say neither.
@@ -93,7 +98,7 @@ func compare(t rapid.TB, objects []any, n *tally) (*policy.Set, *oracle.Engine) 
 		n.policy(object, void)
 		compiled = append(compiled, p)
 	}
-	return policy.NewSet(compiled...), engine
+	return policy.NewSet(compiled...).WithCIDRGroups(groups...), engine
 }
 
 func compile(object any) *policy.Policy {
@@ -111,7 +116,7 @@ func compile(object any) *policy.Policy {
 const (
 	cannotMerge = `cannot merge|names a listener of a namespace`
 	unevenRange = `a range of ports that begins with a name|names one label twice`
-	atRunTime   = `: (toFQDNs|toServices|toGroups|fromGroups|fromNodes and toNodes|fromNodes|toNodes|cidrGroup)$`
+	atRunTime   = `: (toFQDNs|toServices|toGroups|fromGroups|fromNodes and toNodes|fromNodes|toNodes)$`
 )
 
 // one compares one flow.

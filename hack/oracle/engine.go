@@ -13,6 +13,7 @@ import (
 
 	"github.com/cilium/cilium/pkg/identity"
 	"github.com/cilium/cilium/pkg/identity/identitymanager"
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	"github.com/cilium/cilium/pkg/labels"
 	"github.com/cilium/cilium/pkg/option"
 	ciliumpolicy "github.com/cilium/cilium/pkg/policy"
@@ -44,6 +45,7 @@ type Engine struct {
 	ports      namedPorts
 	next       identity.NumericIdentity
 	nextLocal  identity.NumericIdentity
+	groups     []*ciliumv2.CiliumCIDRGroup
 }
 
 // namedPorts serves the engine the named ports of the endpoints that it has been asked about.
@@ -53,7 +55,7 @@ type namedPorts struct{ all types.NamedPortMultiMap }
 func (n namedPorts) GetNamedPorts() types.NamedPortMultiMap { return n.all }
 
 // New makes an engine with the policies that Cilium accepts of those given. Objects are *CiliumNetworkPolicy,
-// *CiliumClusterwideNetworkPolicy or *NetworkPolicy (networking.k8s.io/v1). refused has Cilium's error for each it does not accept,
+// *CiliumClusterwideNetworkPolicy, *NetworkPolicy (networking.k8s.io/v1) or *CiliumCIDRGroup. refused has Cilium's error for each it does not accept,
 // by place.
 func New(objects ...any) (engine *Engine, refused map[int]error) {
 	option.Config.EnableNonDefaultDenyPolicies = true
@@ -71,6 +73,10 @@ func New(objects ...any) (engine *Engine, refused map[int]error) {
 	e.update(reservedIdentities())
 	refused = map[int]error{}
 	for i, object := range objects {
+		if group, ok := object.(*ciliumv2.CiliumCIDRGroup); ok {
+			e.groups = append(e.groups, group)
+			continue
+		}
 		entries, err := entriesOf(log, object)
 		if err != nil {
 			refused[i] = err
@@ -141,6 +147,7 @@ func (e *Engine) allocate(p policy.Endpoint) *identity.Identity {
 		if p.Entity == policy.EntityKubeAPIServer {
 			lbls.MergeLabels(labels.LabelKubeAPIServer)
 		}
+		e.addGroups(lbls, p.Address)
 		return identity.NewIdentity(identity.IdentityScopeLocal+e.nextLocal, lbls)
 	}
 	e.next++
@@ -150,6 +157,21 @@ func (e *Engine) allocate(p policy.Endpoint) *identity.Identity {
 		id |= remoteCluster << identity.GetClusterIDShift()
 	}
 	return identity.NewIdentity(id, podLabels(p))
+}
+
+// addGroups adds what Cilium's agent labels the addresses of groups with (pkg/policy/k8s cidrsAndLabelsForCIDRGroup).
+func (e *Engine) addGroups(lbls labels.Labels, address netip.Addr) {
+	for _, g := range e.groups {
+		if !slices.ContainsFunc(g.Spec.ExternalCIDRs, func(c api.CIDR) bool { return netip.MustParsePrefix(string(c)).Contains(address) }) {
+			continue
+		}
+		add := func(l labels.Label) { lbls[l.Key] = l }
+		add(api.LabelForCIDRGroupRef(g.Name))
+		for k, v := range g.Labels {
+			add(labels.NewLabel(k, v, labels.LabelSourceCIDRGroup))
+			add(labels.EncodedCIDRGroupLabel(k, v, labels.LabelSourceCIDRGroup))
+		}
+	}
 }
 
 // podLabels are written here a second time, from Cilium's documentation and not from mesh/policy.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	"sigs.k8s.io/yaml"
 
 	"github.com/daprise/daprise/hack/oracle"
@@ -40,7 +41,7 @@ func TestDifferentialFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			n := newTally(t)
-			var objects []any
+			objects := groupsIn(t, policies)
 			for _, tree := range policiesIn(policies) {
 				name, _ := tree["metadata"].(map[string]any)["name"].(string)
 				object, ok := typed(tree, name)
@@ -63,4 +64,21 @@ func TestDifferentialFound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// groupsIn are the CiliumCIDRGroups of a file.
+func groupsIn(t *testing.T, file string) []any {
+	t.Helper()
+	var groups []any
+	for _, part := range strings.Split(file, "\n---\n") {
+		if !strings.Contains(part, "kind: CiliumCIDRGroup\n") {
+			continue
+		}
+		group := &ciliumv2.CiliumCIDRGroup{}
+		if err := yaml.Unmarshal([]byte(part), group); err != nil {
+			t.Fatal(err)
+		}
+		groups = append(groups, group)
+	}
+	return groups
 }

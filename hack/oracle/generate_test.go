@@ -259,7 +259,35 @@ func cidrs(t *rapid.T) api.CIDRSlice {
 	return list
 }
 
+// groups are those that rules may name. They overlap.
+func groups() []any {
+	group := func(name, site string, cidrs ...api.CIDR) *ciliumv2.CiliumCIDRGroup {
+		return &ciliumv2.CiliumCIDRGroup{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"site": site}},
+			Spec:       ciliumv2.CiliumCIDRGroupSpec{ExternalCIDRs: cidrs},
+		}
+	}
+	return []any{group("offices", "a", "10.1.0.0/16", "2001:db8::/32"), group("lab", "b", "10.0.0.0/8", "192.0.2.7/32")}
+}
+
+func groupSelector(t *rapid.T) api.EndpointSelector {
+	e := slim_metav1.LabelSelectorRequirement{Key: rapid.SampledFrom([]string{"site", "floor"}).Draw(t, "group label")}
+	e.Operator = rapid.SampledFrom([]slim_metav1.LabelSelectorOperator{
+		slim_metav1.LabelSelectorOpIn, slim_metav1.LabelSelectorOpNotIn, slim_metav1.LabelSelectorOpExists, slim_metav1.LabelSelectorOpDoesNotExist,
+	}).Draw(t, "group operator")
+	if e.Operator == slim_metav1.LabelSelectorOpIn || e.Operator == slim_metav1.LabelSelectorOpNotIn {
+		e.Values = []string{rapid.SampledFrom([]string{"a", "b"}).Draw(t, "group value")}
+	}
+	return api.EndpointSelector{LabelSelector: &slim_metav1.LabelSelector{MatchExpressions: []slim_metav1.LabelSelectorRequirement{e}}}
+}
+
 func cidrSet(t *rapid.T) api.CIDRRuleSlice {
+	switch rapid.IntRange(0, 4).Draw(t, "cidr group") {
+	case 0:
+		return api.CIDRRuleSlice{{CIDRGroupRef: rapid.SampledFrom([]api.CIDRGroupRef{"offices", "lab", "gone"}).Draw(t, "group")}}
+	case 1:
+		return api.CIDRRuleSlice{{CIDRGroupSelector: groupSelector(t)}}
+	}
 	r := api.CIDRRule{Cidr: rapid.SampledFrom([]api.CIDR{"0.0.0.0/0", "10.0.0.0/8"}).Draw(t, "cidr")}
 	if rapid.Bool().Draw(t, "has except") {
 		r.ExceptCIDRs = []api.CIDR{rapid.SampledFrom([]api.CIDR{"10.1.0.0/16", "10.0.0.0/24"}).Draw(t, "except")}

@@ -148,7 +148,7 @@ func note(found map[string]bool, key string, value any) {
 		}
 	}
 	if slices.Contains(strings.Fields("spec specs ingress ingressDeny egress egressDeny enableDefaultDeny authentication icmps toPorts endPort except "+
-		"fromEndpoints fromEntities fromCIDR fromCIDRSet toEndpoints toEntities toCIDR toCIDRSet toFQDNs toServices toGroups fromNodes toNodes "+
+		"fromEndpoints fromEntities fromCIDR fromCIDRSet cidrGroupRef cidrGroupSelector toEndpoints toEntities toCIDR toCIDRSet toFQDNs toServices toGroups fromNodes toNodes "+
 		"matchLabels matchExpressions nodeSelector namespaceSelector podSelector ipBlock policyTypes"), key) {
 		found[key] = true
 	}
