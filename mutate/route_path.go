@@ -86,8 +86,9 @@ func matchRewrite(base string, match ruleMatch, user *gatewayv1.HTTPPathModifier
 }
 
 // prefixValue is the ReplacePrefixMatch that turns a prefix into a replacement under the invocation path. A trailing slash of either
-// means nothing (gateway-api, HTTPPathModifier). Where nothing would be left of the path, or where the whole path follows the value,
-// the value ends in two slashes: gateways drop one, and Dapr needs the other (facts: section 3, the table).
+// means nothing (gateway-api, HTTPPathModifier). Where the replacement says nothing, the value ends in two slashes: gateways drop one, and
+// Dapr needs the other. Elsewhere the value ends as the replacement does: where a gateway does not put a slash between a replacement of "/"
+// and what follows (Cilium up to 1.18), it does not with the mesh either.
 func prefixValue(base, prefix, replacement string) (value, reason string) {
 	if !plainPath(prefix) {
 		return "", fmt.Sprintf("the path %q", prefix)
@@ -96,7 +97,7 @@ func prefixValue(base, prefix, replacement string) (value, reason string) {
 		return "", fmt.Sprintf("the replacement %q", replacement)
 	}
 	value = base + strings.TrimRight(replacement, "/")
-	if strings.Trim(prefix, "/") == "" || strings.Trim(replacement, "/") == "" {
+	if strings.Trim(replacement, "/") == "" {
 		value += "//"
 	}
 	if len(value) > maxPath {

@@ -204,7 +204,7 @@ func (m *mutation) headerReason(p *plan) string {
 	for i := range p.Filters {
 		f := &p.Filters[i]
 		if f.RequestMirror != nil {
-			return "a RequestMirror, whose requests it would rewrite too"
+			return "a RequestMirror, whose copies it would rewrite too (in header form they carry " + mesh.HeaderAppID + ")"
 		}
 		if f.RequestHeaderModifier == nil {
 			continue

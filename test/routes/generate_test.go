@@ -158,6 +158,9 @@ func (d drawer) filters(t *rapid.T) []any {
 			"set": []any{map[string]any{"name": "X-Server", "value": "gone"}},
 		}})
 	}
+	if rapid.IntRange(0, 9).Draw(t, "shared") == 0 {
+		filters = append(filters, map[string]any{"type": "CORS", "cors": map[string]any{"allowOrigins": []any{"https://example.com"}, "maxAge": 5}})
+	}
 	if d.wild && rapid.IntRange(0, 9).Draw(t, "extended") == 0 {
 		filters = append(filters, map[string]any{"type": "ExtensionRef", "extensionRef": map[string]any{"group": "example.com", "kind": "Filter", "name": "f"}})
 	}
@@ -219,6 +222,12 @@ func anyExtras(t *rapid.T) map[string]any {
 	extras := map[string]any{}
 	if rapid.IntRange(0, 4).Draw(t, "timeouts") == 0 {
 		extras["timeouts"] = map[string]any{"request": "10s", "backendRequest": "2s"}
+	}
+	if rapid.IntRange(0, 9).Draw(t, "retried") == 0 {
+		extras["retry"] = map[string]any{"attempts": 2, "codes": []any{503}}
+	}
+	if rapid.IntRange(0, 9).Draw(t, "sticky") == 0 {
+		extras["sessionPersistence"] = map[string]any{"sessionName": "s", "type": "Cookie"}
 	}
 	if rapid.IntRange(0, 9).Draw(t, "unknown") == 0 {
 		extras["unknown"] = map[string]any{"deep": []any{json.Number("9007199254740993"), nil, true, 1.5}}

@@ -105,7 +105,7 @@ func routeFormRules() []Rule {
 			Title:    "Header form is used",
 			Severity: mesh.Warn,
 			Means:    "A rule invokes its app by the header dapr-app-id instead of a path prefix, since the prefix form cannot express it.",
-			Why:      "Both forms mean the same to the app. It is said because the stored rule looks different from its neighbours.",
+			Why:      "Both forms mean the same to the app. It is said because the stored rule looks different from its neighbours. The copies that a RequestMirror sends carry the header too: its target learns the app ID and nothing else.",
 			Example:  `HTTPRoute default/whoami-route admitted with a warning: spec.rules[0]: rule 0 to app "whoami.default" is in header form, since prefix form cannot express the match of path type RegularExpression. Nothing has to be done; annotate the route daprise.dev/invoke=header to have all its rules in one form. [DPR206]`,
 			Mend:     "Nothing has to be done.",
 		},
