@@ -51,55 +51,55 @@ func scaleTo(ctx context.Context, t *testing.T, deployment client.ObjectKey, rep
 	}
 }
 
-// An API server that does not answer is no part of the data path. It is stopped
-// for less than its other clients' leases last.
-func TestAPIServerDown(t *testing.T) {
+// The API server and its store are no part of the data path. They are stopped for
+// less than their other clients' leases last.
+func TestControlPlaneDown(t *testing.T) {
 	theWorld(t)
-	pid := processOf(t, func(dir string) bool {
-		exe, err := os.Readlink(filepath.Join(dir, "exe"))
-		return err == nil && filepath.Base(exe) == "kube-apiserver"
-	})
 	l := startLoad(t)
 	defer l.end(t)
-	sentBefore, _, _ := l.counts()
-	signal(t, pid, syscall.SIGSTOP)
-	began := time.Now()
-	// The usual waits ask the API server, too.
-	for sent := sentBefore; sent < sentBefore+200 && time.Since(began) < 7*time.Second; sent, _, _ = l.counts() {
-		time.Sleep(50 * time.Millisecond)
-	}
-	signal(t, pid, syscall.SIGCONT)
-	sentAfter, throughs, _ := l.counts()
-	if sentAfter-sentBefore < 100 || throughs == 0 {
-		t.Errorf("only %d requests were sent meanwhile, %d through companions in all", sentAfter-sentBefore, throughs)
+	for _, down := range [][]string{{"kube-apiserver"}, {"etcd"}, {"kube-apiserver", "etcd"}} {
+		t.Run(strings.Join(down, " and "), func(t *testing.T) {
+			for _, program := range down {
+				pid := processOf(t, func(dir string) bool {
+					exe, err := os.Readlink(filepath.Join(dir, "exe"))
+					return err == nil && filepath.Base(exe) == program
+				})
+				signal(t, pid, syscall.SIGSTOP)
+				defer signal(t, pid, syscall.SIGCONT)
+			}
+			sentBefore, throughsBefore, _ := l.counts()
+			began := time.Now()
+			// The usual waits ask the API server, too.
+			for sent := sentBefore; sent < sentBefore+150 && time.Since(began) < 6*time.Second; sent, _, _ = l.counts() {
+				time.Sleep(50 * time.Millisecond)
+			}
+			sentAfter, throughsAfter, _ := l.counts()
+			if sentAfter-sentBefore < 100 || throughsAfter == throughsBefore {
+				t.Errorf("only %d requests were sent meanwhile, %d through companions", sentAfter-sentBefore, throughsAfter-throughsBefore)
+			}
+		})
+		eventually(t.Context(), t, "the API server answers again", answersThroughCompanionsAsStored)
 	}
 }
 
-// A replica of the app's companion that dies loses what is under way in it: Dapr
-// asks the same address again for some seconds and gives up. Its container is
-// restarted in place.
+// answersThroughCompanionsAsStored asks the API server and the app.
+func answersThroughCompanionsAsStored(ctx context.Context) error {
+	if err := routeIsRewritten(ctx); err != nil {
+		return err
+	}
+	return answersThroughCompanions(ctx)
+}
+
+// A replica of the app's companion that dies loses more than what is under way in
+// it: a call that fails closes the connection that other calls share, and those Dapr
+// does not try again. Its container is restarted in place.
 func TestCompanionKilled(t *testing.T) {
-	w := theWorld(t)
+	theWorld(t)
 	ctx, cancel := context.WithTimeout(t.Context(), changeLimit)
 	defer cancel()
 	l := startLoad(t)
 	until(ctx, t, l, 50)
-	victim := oneReady(ctx, t, "whoami")
-	pid := processOf(t, func(dir string) bool {
-		environment, err := os.ReadFile(filepath.Join(dir, "environ"))
-		return err == nil && bytes.Contains(environment, []byte("POD_NAME="+victim.Name+"\x00"))
-	})
-	signal(t, pid, syscall.SIGKILL)
-	eventually(ctx, t, "the container is restarted", func(ctx context.Context) error {
-		var now corev1.Pod
-		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(victim), &now); err != nil {
-			return err
-		}
-		if s := now.Status.ContainerStatuses[0]; s.RestartCount == 0 || !s.Ready {
-			return fmt.Errorf("%d restarts, ready: %t", s.RestartCount, s.Ready)
-		}
-		return nil
-	})
+	kill(ctx, t, oneReady(ctx, t, "whoami"))
 	until(ctx, t, l, 100)
 	if lost := l.stopped(t); lost > killedLimit {
 		t.Errorf("%d requests are lost, more than the %d of docs/limits.md; the first: %s", lost, killedLimit, l.failures[0])
@@ -109,6 +109,34 @@ func TestCompanionKilled(t *testing.T) {
 // killedLimit bounds what one killed replica of two may cost: half of the
 // requests of the seconds until it serves again, on a machine that is busy.
 const killedLimit = 250
+
+// Where calls may be tried again, nothing is lost by that.
+func TestCompanionKilledWithResiliency(t *testing.T) {
+	theWorld(t)
+	ctx, cancel := context.WithTimeout(t.Context(), changeLimit)
+	defer cancel()
+	manifest, err := os.ReadFile("testdata/again.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewIngress := func() {
+		kill(ctx, t, oneReady(ctx, t, "ingress")) // daprd reads it when it starts
+		eventually(ctx, t, "the gateway is back", answersThroughCompanions)
+	}
+	if err := applied(ctx, manifest); err != nil {
+		t.Fatal(err)
+	}
+	renewIngress()
+	defer func() {
+		kubectl(ctx, t, "delete", "resiliency", "whoami-again")
+		renewIngress()
+	}()
+	l := startLoad(t)
+	defer l.end(t)
+	until(ctx, t, l, 50)
+	kill(ctx, t, oneReady(ctx, t, "whoami"))
+	until(ctx, t, l, 100)
+}
 
 // Whoever deletes daprise without a thought keeps a mesh that works.
 func TestUninstall(t *testing.T) {
@@ -158,6 +186,32 @@ func TestStrategyChanged(t *testing.T) {
 		return nil
 	})
 	until(ctx, t, l, 100)
+}
+
+// companionProcess is daprd in a companion's Pod.
+func companionProcess(t *testing.T, companion *corev1.Pod) int {
+	t.Helper()
+	return processOf(t, func(dir string) bool {
+		environment, err := os.ReadFile(filepath.Join(dir, "environ"))
+		return err == nil && bytes.Contains(environment, []byte("POD_NAME="+companion.Name+"\x00"))
+	})
+}
+
+// kill ends the process of a companion and returns when it was started again in its place.
+func kill(ctx context.Context, t *testing.T, companion *corev1.Pod) {
+	t.Helper()
+	before := companion.Status.ContainerStatuses[0].RestartCount
+	signal(t, companionProcess(t, companion), syscall.SIGKILL)
+	eventually(ctx, t, companion.Name+" is started again", func(ctx context.Context) error {
+		var now corev1.Pod
+		if err := shared.Client.Get(ctx, client.ObjectKeyFromObject(companion), &now); err != nil {
+			return err
+		}
+		if s := now.Status.ContainerStatuses[0]; s.RestartCount <= before || !s.Ready {
+			return fmt.Errorf("%d restarts, ready: %t", s.RestartCount, s.Ready)
+		}
+		return nil
+	})
 }
 
 // processOf finds the one process of this world that is meant: processes
