@@ -241,7 +241,11 @@ func (b *build) namespaces(ctx context.Context) error {
 
 // referred adds the Services that the decision names, enrolled or not.
 func (b *build) referred(ctx context.Context) error {
-	for _, name := range b.need.Services {
+	services := slices.Clone(b.need.Services)
+	for _, split := range b.view.ServiceSplits {
+		services = append(services, split.Backend)
+	}
+	for _, name := range services {
 		if _, known := b.view.Service(name); known {
 			continue
 		}

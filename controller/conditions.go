@@ -96,7 +96,7 @@ func coveredCondition(findings []mesh.Finding) metav1.Condition {
 
 func coverageReason(code mesh.Code) string {
 	switch code {
-	case mesh.CodeNotIsolated, mesh.CodePolicyVoid:
+	case mesh.CodeNotIsolated, mesh.CodePolicyVoid, mesh.CodeLabelHolder:
 		return reasonNotIsolated
 	case mesh.CodeTooBroad:
 		return reasonTooBroad

@@ -19,6 +19,8 @@ type route struct {
 	apps []mesh.AppRef
 	// optedOut says that the route's owner keeps it out of the mesh.
 	optedOut bool
+	// backends are where the route sends the traffic of its parent Services.
+	backends []mesh.ServiceSplit
 	// targets tells which of some ingress companions the route sends traffic through.
 	targets func([]mesh.Ingress) []mesh.RouteTarget
 	// splits tells for which apps the route needs a Service of their own in front of an ingress companion.
@@ -36,12 +38,12 @@ func routeOf(object client.Object) route {
 	switch stored := object.(type) {
 	case *gatewayv1.HTTPRoute:
 		r.object.Kind, r.need = mesh.KindHTTPRoute, mesh.NeedOfHTTPRoute(stored)
-		r.apps = mesh.RouteApps(stored)
+		r.apps, r.backends = mesh.RouteApps(stored), mesh.ServiceSplits(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.RouteTargets(stored, ingresses) }
 		r.splits = func(view *mesh.View) []mesh.RouteTarget { return mesh.RouteSplits(stored, view) }
 	case *gatewayv1.GRPCRoute:
 		r.object.Kind, r.need = mesh.KindGRPCRoute, mesh.NeedOfGRPCRoute(stored)
-		r.apps = mesh.GRPCRouteApps(stored)
+		r.apps, r.backends = mesh.GRPCRouteApps(stored), mesh.GRPCServiceSplits(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.GRPCRouteTargets(stored, ingresses) }
 	}
 	return r

@@ -32,6 +32,7 @@ type Loader struct {
 	flights    *flights
 	limit      flowcontrol.RateLimiter
 	candidates *candidates
+	pods       *podsRead
 	recent     *recent
 	// synced is nil for a loader without caches.
 	synced func() error
@@ -52,6 +53,7 @@ func newLoader(config mesh.Config, d door) *Loader {
 		flights:    newFlights(),
 		limit:      flowcontrol.NewTokenBucketRateLimiter(liveLoadsPerSecond, liveLoadsAtOnce),
 		candidates: newCandidates(),
+		pods:       newPodsRead(),
 		recent:     newRecent(),
 	}
 }
@@ -113,7 +115,7 @@ type loaded struct {
 func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, error) {
 	b := &build{loader: l, door: d, need: need, view: &mesh.View{Config: l.config, Namespaces: map[string]map[string]string{}}}
 	for _, step := range []func(context.Context) error{
-		b.routes, b.ends, b.enrolments, b.callers, b.namespaces, b.referred, b.grants, b.policies, b.environment, b.companions, b.foreign,
+		b.routes, b.ends, b.enrolments, b.callers, b.splits, b.namespaces, b.referred, b.pods, b.grants, b.policies, b.environment, b.companions, b.foreign,
 	} {
 		if err := step(ctx); err != nil {
 			return loaded{}, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+	"time"
 
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	"github.com/cilium/cilium/pkg/policy/api"
@@ -296,3 +297,65 @@ func TestSetOfACluster(t *testing.T) {
 		})
 	}
 }
+
+// TestLoadOfPods reads the pods of the app and of the backends of its GAMMA split, and keeps them for a moment.
+func TestLoadOfPods(t *testing.T) {
+	pod := func(ns, name string) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: objectMeta(ns, name)}
+		p.Labels = map[string]string{"app": name}
+		return p
+	}
+	gamma := &gatewayv1.HTTPRoute{ObjectMeta: objectMeta("shop", "gamma")}
+	gamma.Spec.ParentRefs = []gatewayv1.ParentReference{{Group: new(gatewayv1.Group("")), Kind: new(gatewayv1.Kind("Service")), Name: "whoami"}}
+	gamma.Spec.Rules = []gatewayv1.HTTPRouteRule{{BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{
+		Name: "canary", Namespace: new(gatewayv1.Namespace("lab")), Port: new(gatewayv1.PortNumber(80)),
+	}}}}}}
+	lab := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "lab"}}
+	reader := builder(t, append(objects(), gamma, lab, service("lab", "canary"), pod("shop", "whoami"), pod("lab", "canary"), pod("other", "unrelated"))...).Build()
+	view := load(t, reader, mesh.Need{Namespaces: []string{"shop"}})
+	var got []string
+	for _, set := range view.Pods {
+		got = append(got, set.Namespace+"/"+set.Name)
+	}
+	if diff := cmp.Diff([]string{"lab/canary", "shop/whoami"}, got); diff != "" {
+		t.Errorf("pods (-want +got):\n%s", diff)
+	}
+	if _, ok := view.Service(mesh.Name{Namespace: "lab", Name: "canary"}); !ok || len(view.ServiceSplits) != 1 {
+		t.Errorf("the split's backend is not known: %v", view.ServiceSplits)
+	}
+}
+
+// TestPodsAreKeptForAMoment reads the pods of a cached load once for some seconds, and those of a live load each time.
+func TestPodsAreKeptForAMoment(t *testing.T) {
+	lists := 0
+	reader := builder(t).WithInterceptorFuncs(interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			lists++
+			return c.List(ctx, list, options...)
+		},
+	}).Build()
+	now, pods := time.Unix(0, 0), newPodsRead()
+	pods.now = func() time.Time { return now }
+	cached := door{caches: noCaches{}, live: reader}
+	for _, step := range []struct {
+		name string
+		door door
+		pass time.Duration
+		want int
+	}{
+		{"the first time", cached, 0, 1}, {"again", cached, podsFor - 1, 1}, {"later", cached, 1, 2}, {"live", cached.liveDoor(), 0, 3}, {"after a live load", cached, 0, 3},
+	} {
+		now = now.Add(step.pass)
+		if _, err := pods.in(t.Context(), step.door, "shop"); err != nil {
+			t.Fatal(err)
+		}
+		if lists != step.want {
+			t.Errorf("%s: %d lists, want %d", step.name, lists, step.want)
+		}
+	}
+}
+
+// noCaches holds nothing.
+type noCaches struct{}
+
+func (noCaches) reader(kind) (client.Reader, bool) { return nil, false }

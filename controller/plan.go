@@ -128,7 +128,7 @@ func holdOf(t target, o observed) *hold {
 // losesIsolation says that a finding of coverage is about who else may reach a companion, or that this cannot be known.
 func losesIsolation(f mesh.Finding) bool {
 	switch f.Code {
-	case mesh.CodeNotIsolated, mesh.CodeTooBroad, mesh.CodePolicyVoid, mesh.CodeNotJudged, mesh.CodeZtunnel, mesh.CodeCiliumSetting:
+	case mesh.CodeNotIsolated, mesh.CodeTooBroad, mesh.CodePolicyVoid, mesh.CodeNotJudged, mesh.CodeZtunnel, mesh.CodeLabelHolder, mesh.CodeCiliumSetting:
 		return true
 	default:
 		return false

@@ -96,6 +96,7 @@ func (t *triggers) heardNamespace(ctx context.Context, c change) {
 	ns := one(c).GetName()
 	if c.new == nil {
 		t.loader.recent.forget(ns)
+		t.loader.pods.forget(ns)
 	}
 	t.companions.add(t.refsIn(ctx, ns)...)
 	if c.new == nil {

@@ -18,6 +18,7 @@ const (
 	CodeAppReachable     Code = "DPR110"
 	CodeSelectorTypo     Code = "DPR111"
 	CodeNamedPort        Code = "DPR112"
+	CodeLabelHolder      Code = "DPR113"
 	CodeMixedBackends    Code = "DPR201"
 	CodeMixedParents     Code = "DPR202"
 	CodeBackendPort      Code = "DPR203"
@@ -52,7 +53,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		CodeNotIsolated, CodeFlowDenied, CodeTooBroad, CodeAuthReservedPeer, CodeL7OnInternal, CodePolicyVoid,
-		CodeNotJudged, CodeZtunnel, CodeNeededByRoute, CodeAppReachable, CodeSelectorTypo, CodeNamedPort,
+		CodeNotJudged, CodeZtunnel, CodeNeededByRoute, CodeAppReachable, CodeSelectorTypo, CodeNamedPort, CodeLabelHolder,
 		CodeMixedBackends, CodeMixedParents, CodeBackendPort, CodeDaprHeaders, CodeIgnoredFilter, CodeHeaderForm, CodeGrantMissing,
 		CodeCompanionService, CodeTooLarge, CodeDaprCannotCarry, CodePrefixRetarget, CodeJoining, CodeUnsupportedRule,
 		CodeUnknownKey, CodeBadValue, CodeNoPort, CodeAppIDTaken, CodeNameTaken, CodeSidecarToo, CodeDaprKeyRefused,

@@ -27,6 +27,11 @@ type View struct {
 	Services []Service
 	// Routes tells which ingress companions route to which apps, from the routes as they are stored.
 	Routes []RouteTarget
+	// Pods are the pods of the namespaces asked for, as network policy sees them. Where none is known of an app, its Service's selector
+	// stands for them.
+	Pods []PodSet
+	// ServiceSplits are where GAMMA routes send what companions send to their apps' Services.
+	ServiceSplits []ServiceSplit
 	// Grants are the ReferenceGrants of the namespaces concerned.
 	Grants []Grant
 	// CompanionServices are the Services that daprise made, by name, also those of an app that is leaving.

@@ -21,13 +21,22 @@ type companion struct {
 	ports     []exposed
 }
 
-// need is a flow that must pass: F1 or F2.
+// end is one end of a flow.
+type end struct {
+	endpoint Endpoint
+	// name is in words; namespace is the one its policies are in, empty for the gateway.
+	name, namespace string
+	// object names it in the names of policies, selector selects it in those.
+	object   string
+	selector map[string]string
+}
+
+// need is a flow that must pass: F1, F2 or F3.
 type need struct {
-	from Endpoint
-	// name is the source in words; namespace is the one its policies are in, empty for the gateway.
-	name      string
-	namespace string
-	port      int32
+	from, to end
+	port     int32
+	// toApp marks F3, from a companion to pods. assumed says that no pod is known, so that the Service's selector stands for them.
+	toApp, assumed bool
 }
 
 // exposed is a port of the isolated set, with those who may reach it.
@@ -38,6 +47,16 @@ type exposed struct {
 
 // String is `ingress companion "ingress" (default)` or `companion "whoami" (default)`.
 func (c *companion) String() string { return describe(c.ref, c.component) }
+
+// end is the companion as an end of a flow.
+func (c *companion) end() end { return companionEnd(c.ref, c.component, c.endpoint) }
+
+func companionEnd(ref mesh.AppRef, component mesh.Component, e Endpoint) end {
+	return end{
+		endpoint: e, name: describe(ref, component), namespace: ref.Namespace,
+		object: mesh.CompanionName(ref.ID), selector: map[string]string{mesh.LabelCompanion: ref.ID},
+	}
+}
 
 func describe(ref mesh.AppRef, component mesh.Component) string {
 	if component == mesh.ComponentIngress {
@@ -57,24 +76,25 @@ func companionEndpoint(view *mesh.View, ref mesh.AppRef, component mesh.Componen
 	}
 }
 
-// ofIngress describes an ingress companion: the gateway reaches 3500 (F1), and 50001 where GRPCRoutes need it.
+// ofIngress describes an ingress companion: the gateway reaches 3500 (F1), and 50001 where GRPCRoutes need it. It may reach 50001 before,
+// since policies come before routes (docs/adr/0001).
 func ofIngress(view *mesh.View, g mesh.Ingress) *companion {
 	gateway := []Source{{Entity: EntityIngress}}
 	c := &companion{
 		ref: g.AppRef, component: mesh.ComponentIngress, owner: g.Owner.Object,
 		endpoint: companionEndpoint(view, g.AppRef, mesh.ComponentIngress, companionPorts(mesh.PortHTTP, mesh.PortGRPC)),
 	}
-	c.flows = []need{{from: Endpoint{Entity: EntityIngress}, name: "the gateway", port: mesh.PortHTTP}}
-	c.ports = []exposed{{mesh.PortHTTP, gateway}, {mesh.PortPublic, nil}, {mesh.PortGRPC, nil}, {mesh.PortInternal, nil}}
+	gatewayEnd := end{endpoint: Endpoint{Entity: EntityIngress}, name: "the gateway", selector: map[string]string{sourceReserved + ":" + EntityIngress: ""}}
+	c.flows = []need{{from: gatewayEnd, to: c.end(), port: mesh.PortHTTP}}
+	c.ports = []exposed{{mesh.PortHTTP, gateway}, {mesh.PortPublic, nil}, {mesh.PortGRPC, gateway}, {mesh.PortInternal, nil}}
 	if g.GRPC {
-		c.flows = append(c.flows, need{from: Endpoint{Entity: EntityIngress}, name: "the gateway", port: mesh.PortGRPC})
-		c.ports[2].allowed = gateway
+		c.flows = append(c.flows, need{from: gatewayEnd, to: c.end(), port: mesh.PortGRPC})
 	}
 	return c
 }
 
-// ofApp describes an app's companion: ingress companions that route to it and callers reach 50002 (F2), the app's own pods the Dapr
-// API (F4), if they may.
+// ofApp describes an app's companion: ingress companions that route to it and callers reach 50002 (F2), the companion reaches the
+// app's pods (F3), the app's own pods the Dapr API (F4), if they may.
 func ofApp(view *mesh.View, app mesh.App) *companion {
 	c := &companion{
 		ref: app.AppRef, component: mesh.ComponentApp, owner: app.Owner.Object,
@@ -83,11 +103,11 @@ func ofApp(view *mesh.View, app mesh.App) *companion {
 	var callers []Source
 	for _, ref := range callersOf(view, app) {
 		component := componentOf(view, ref)
-		c.flows = append(c.flows, need{
-			from: companionEndpoint(view, ref, component, nil), name: describe(ref, component), namespace: ref.Namespace, port: mesh.PortInternal,
-		})
+		from := companionEnd(ref, component, companionEndpoint(view, ref, component, nil))
+		c.flows = append(c.flows, need{from: from, to: c.end(), port: mesh.PortInternal})
 		callers = append(callers, companionSources(ref)...)
 	}
+	c.flows = append(c.flows, c.backends(view, app)...)
 	// Policies come before routes in every first install, so an enrolled Gateway's companion may be let in before it routes to the
 	// app (docs/adr/0001).
 	for _, g := range view.Ingresses {

@@ -9,13 +9,13 @@ import (
 )
 
 // App judges the coverage of an app's companion in a View: flow F2 from each ingress companion that routes to it and from its
-// callers, and isolation. Findings carry the namespaces of the endpoints concerned in Namespaces and, but for hints, severity
+// callers, F3 to the app's pods and the backends of its GAMMA split, F5 where policy closes the companion's egress, and isolation. Findings carry the namespaces of the endpoints concerned in Namespaces and, but for hints, severity
 // Deny, before modes apply; their Object is the enrolled object. It is sorted and does not modify its arguments.
 func App(view *mesh.View, set *Set, app mesh.App) []mesh.Finding {
 	return coverage(view, set, ofApp(view, app))
 }
 
-// Ingress judges the coverage of an ingress companion in a View: flow F1 and isolation, on the same terms as App.
+// Ingress judges the coverage of an ingress companion in a View: flows F1 and F5 and isolation, on the same terms as App.
 func Ingress(view *mesh.View, set *Set, ingress mesh.Ingress) []mesh.Finding {
 	return coverage(view, set, ofIngress(view, ingress))
 }
@@ -25,6 +25,7 @@ func coverage(view *mesh.View, set *Set, c *companion) []mesh.Finding {
 	findings := j.environment()
 	findings = append(findings, j.reachability()...)
 	findings = append(findings, j.isolation(nil)...)
+	findings = append(findings, j.holders()...)
 	if slices.ContainsFunc(findings, func(f mesh.Finding) bool { return f.Code != mesh.CodeCiliumSetting }) {
 		findings = append(findings, j.hints()...)
 	}

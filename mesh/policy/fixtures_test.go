@@ -50,6 +50,7 @@ spec: {externalCIDRs: [192.0.2.0/24]}
 // world is the scenario: Gateway default-gateway and Service whoami in namespace default, one route.
 func world(tweaks ...func(*mesh.View)) *mesh.View {
 	view := &mesh.View{
+		Config:     mesh.DefaultConfig(),
 		Cilium:     mesh.Cilium{Version: "1.20.2"},
 		Namespaces: map[string]map[string]string{"default": {mesh.LabelNamespaceName: "default"}},
 		Apps: []mesh.App{{

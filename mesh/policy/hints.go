@@ -20,6 +20,9 @@ func (j *judge) hints() []mesh.Finding {
 			if f, ok := j.misspelt(p); ok {
 				findings = append(findings, f)
 			}
+			if f, ok := j.nowhere(p); ok {
+				findings = append(findings, f)
+			}
 		}
 	}
 	return findings
@@ -50,6 +53,25 @@ func (j *judge) misspelt(p *Policy) (mesh.Finding, bool) {
 				f.Severity, f.Fix = mesh.Warn, fmt.Sprintf("Write %s: %s in its endpointSelector.", r.key, j.c.ref.ID)
 				return f, true
 			}
+		}
+	}
+	return mesh.Finding{}, false
+}
+
+// nowhere looks for a port that an ingress rule for the companion names and that its pods do not have.
+func (j *judge) nowhere(p *Policy) (mesh.Finding, bool) {
+	id := j.set.identity(j.c.endpoint)
+	for _, r := range p.rules {
+		if r.direction != ingress || r.node || !r.subject.matches(id) {
+			continue
+		}
+		for _, port := range r.ports {
+			if _, known := j.c.endpoint.Ports[port.name]; port.name == "" || known {
+				continue
+			}
+			f := j.finding(mesh.CodeNamedPort, fmt.Sprintf("%s of %s names port %s, which the pods of %s do not have", r.field(), p.ref.Object(), port.name, j.c))
+			f.Severity, f.Fix = mesh.Warn, "Write the number of the port, or one of the names dapr-http, dapr-grpc, dapr-internal and dapr-metrics."
+			return f, true
 		}
 	}
 	return mesh.Finding{}, false

@@ -38,32 +38,20 @@ func (j *judge) covering() string {
 
 // admitting is the YAML of a policy that lets one flow pass at one end and closes nothing.
 func (j *judge) admitting(n need, d direction) string {
-	if d == ingress {
+	switch {
+	case d == ingress && !n.toApp:
 		return j.covering()
-	}
-	rule := &api.Rule{
-		EnableDefaultDeny: api.DefaultDenyConfig{Ingress: new(false), Egress: new(false)},
-		Egress: []api.EgressRule{{
-			EgressCommonRule: api.EgressCommonRule{ToEndpoints: []api.EndpointSelector{companionSelector(j.c.ref)}},
-			ToPorts:          toPorts(n.port),
-		}},
-	}
-	name := "to-" + mesh.CompanionName(j.c.ref.ID)
-	if n.namespace == "" {
-		rule.EndpointSelector = api.NewESFromMatchRequirements(map[string]string{sourceReserved + ":" + n.from.Entity: ""}, nil)
+	case d == egress && n.from.namespace == "":
 		return written(&ciliumv2.CiliumClusterwideNetworkPolicy{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "cilium.io/v2", Kind: KindCCNP},
-			ObjectMeta: metav1.ObjectMeta{Name: "gateway-" + name + "-" + j.c.ref.Namespace},
-			Spec:       rule,
+			ObjectMeta: metav1.ObjectMeta{Name: "gateway-to-" + n.to.object + "-" + n.to.namespace},
+			Spec:       opening(n.from).sending(n.to, n.port),
 		})
+	case d == egress:
+		return written(namedPolicy(n.from.namespace, n.from.object+"-to-"+n.to.object, opening(n.from).sending(n.to, j.c.portsTo(n)...)))
+	default:
+		return written(namedPolicy(n.to.namespace, n.to.object+"-from-"+n.from.object, opening(n.to).receiving(n.from, j.c.portsTo(n)...)))
 	}
-	caller := mesh.AppRef{Namespace: n.namespace, ID: n.from.Labels[mesh.LabelCompanion]}
-	rule.EndpointSelector = subjectSelector(caller)
-	return written(&ciliumv2.CiliumNetworkPolicy{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "cilium.io/v2", Kind: KindCNP},
-		ObjectMeta: metav1.ObjectMeta{Name: mesh.CompanionName(caller.ID) + "-" + name, Namespace: caller.Namespace},
-		Spec:       rule,
-	})
 }
 
 // denying is the YAML of a policy that denies every source outside the allowed ones on the companion's ports, and closes nothing

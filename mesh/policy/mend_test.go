@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/daprise/daprise/mesh"
@@ -21,12 +23,15 @@ import (
 func cases() map[string]struct {
 	policies []string
 	tweak    func(*mesh.View)
+	pods     func(*mesh.View)
 	want     []string
 } {
 	type testCase = struct {
 		policies []string
-		tweak    func(*mesh.View)
-		want     []string
+		// tweak makes what is wrong, pods what the policies are about.
+		tweak func(*mesh.View)
+		pods  func(*mesh.View)
+		want  []string
 	}
 	denyWhoami := `
 apiVersion: cilium.io/v2
@@ -109,7 +114,86 @@ spec:
   podSelector: {}
   policyTypes: [Egress]
 `},
-			want: []string{`DPR102 ingress companion "ingress" (default) may not send to companion "whoami" (default) on 50002/TCP: NetworkPolicy default/no-egress enables default deny at the egress of ingress companion "ingress" (default) and no rule allows it`},
+			want: []string{
+				`DPR102 companion "whoami" (default) may not send to kube-dns on 53/UDP, dapr-sentry on 50001/TCP, dapr-operator on 6500/TCP, dapr-placement-server on 50005/TCP and dapr-scheduler-server on 50006/TCP: NetworkPolicy default/no-egress enables default deny at its egress and no rule allows it`,
+				`DPR102 ingress companion "ingress" (default) may not send to companion "whoami" (default) on 50002/TCP: NetworkPolicy default/no-egress enables default deny at the egress of ingress companion "ingress" (default) and no rule allows it`,
+				`DPR102 ingress companion "ingress" (default) may not send to kube-dns on 53/UDP, dapr-sentry on 50001/TCP, dapr-operator on 6500/TCP, dapr-placement-server on 50005/TCP and dapr-scheduler-server on 50006/TCP: NetworkPolicy default/no-egress enables default deny at its egress and no rule allows it`,
+			},
+		},
+		"the app's pods are closed": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, closedApp},
+			pods:     whoamiPods,
+			want: []string{
+				`DPR102 companion "whoami" (default) may not reach the pods of Service "whoami" (default) on 8080/TCP: NetworkPolicy default/closed enables default deny at their ingress and no rule allows it`,
+				`DPR102 companion "whoami" (default) may not reach the pods of Service "whoami" (default) on 8081/TCP: NetworkPolicy default/closed enables default deny at their ingress and no rule allows it`,
+			},
+		},
+		"the pods of one version are closed": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, strings.Replace(closedApp, "{app: whoami}", "{app: whoami, version: v2}", 1)},
+			pods:     whoamiPods,
+			want:     []string{`DPR102 companion "whoami" (default) may not reach the pods of Service "whoami" (default) on 8081/TCP: NetworkPolicy default/closed enables default deny at their ingress and no rule allows it`},
+		},
+		"a named target port is another number in some pods": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, closedApp + "  - from: [{podSelector: {matchLabels: {dapr.io/app-id: whoami}}}]\n    ports: [{port: 8080}]\n"},
+			pods:     whoamiPods,
+			want:     []string{`DPR102 companion "whoami" (default) may not reach the pods of Service "whoami" (default) on 8081/TCP: NetworkPolicy default/closed enables default deny at their ingress and no rule allows it`},
+		},
+		"the app's pods let the companion in by the port's name": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, closedApp + "  - from: [{podSelector: {matchLabels: {dapr.io/app-id: whoami}}}]\n    ports: [{port: http}]\n"},
+			pods:     whoamiPods,
+		},
+		"a backend of the GAMMA split is closed": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, strings.NewReplacer("closed", "canary", "{app: whoami}", "{app: canary}", "namespace: default", "namespace: shop").Replace(closedApp)},
+			pods:     whoamiPods,
+			want:     []string{`DPR102 companion "whoami" (default) may not reach the pods of Service "canary" (shop) on 9000/TCP: NetworkPolicy shop/canary enables default deny at their ingress and no rule allows it`},
+		},
+		"the companion may not send to the app's pods": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: out, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {daprise.dev/companion: whoami}}
+  egress:
+  - toEndpoints: [{matchLabels: {io.kubernetes.pod.namespace: dapr-system}}, {matchLabels: {io.kubernetes.pod.namespace: kube-system}}, {matchLabels: {io.kubernetes.pod.namespace: shop}}]
+`},
+			pods: whoamiPods,
+			want: []string{
+				`DPR102 companion "whoami" (default) may not send to the pods of Service "whoami" (default) on 8080/TCP: CiliumNetworkPolicy default/out enables default deny at the egress of companion "whoami" (default) and no rule allows it`,
+				`DPR102 companion "whoami" (default) may not send to the pods of Service "whoami" (default) on 8081/TCP: CiliumNetworkPolicy default/out enables default deny at the egress of companion "whoami" (default) and no rule allows it`,
+			},
+		},
+		"the app's owner admits some requests alone": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress, `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: requests, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {app: whoami}}
+  ingress:
+  - fromEndpoints: [{matchLabels: {dapr.io/app-id: whoami}}]
+    toPorts: [{ports: [{port: http, protocol: TCP}], rules: {http: [{method: GET}]}}]
+`},
+			pods: whoamiPods,
+			want: []string{
+				`DPR102 companion "whoami" (default) reaches the pods of Service "whoami" (default) on 8080/TCP with part of the requests alone: spec.ingress[0] of CiliumNetworkPolicy default/requests has layer 7 rules`,
+				`DPR102 companion "whoami" (default) reaches the pods of Service "whoami" (default) on 8081/TCP with part of the requests alone: spec.ingress[0] of CiliumNetworkPolicy default/requests has layer 7 rules`,
+			},
+		},
+		"a pod carries the companion's label": {
+			policies: []string{allowIngressToWhoami, allowGatewayToIngress},
+			tweak: func(v *mesh.View) {
+				label := map[string]string{mesh.LabelCompanion: "whoami"}
+				v.Pods = []mesh.PodSet{{Namespace: "default", Name: "old", Labels: label}, {Namespace: "default", Name: "ours", Labels: label, Companion: "whoami"}}
+			},
+			want: []string{`DPR113 pod default/old carries the label daprise.dev/companion=whoami and is not of daprise's workload: network policy takes it for companion "whoami" (default)`},
+		},
+		"a port that the companion has not": {
+			policies: []string{allowGatewayToIngress, strings.Replace(allowIngressToWhoami, `"50002"`, "internal", 1)},
+			want: []string{
+				`DPR102 ingress companion "ingress" (default) may not reach companion "whoami" (default) on 50002/TCP: CiliumNetworkPolicy default/allow-ingress-shared-to-whoami enables default deny at its ingress and no rule allows it`,
+				`DPR112 spec.ingress[0] of CiliumNetworkPolicy default/allow-ingress-shared-to-whoami names port internal, which the pods of companion "whoami" (default) do not have`,
+			},
 		},
 		"authentication of the gateway": {
 			policies: []string{allowIngressToWhoami, allowGatewayToIngress + "    authentication: {mode: required}\n"},
@@ -226,6 +310,48 @@ spec:
 	}
 }
 
+// closedApp lets nobody reach the app's pods but the frontend.
+const closedApp = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: default}
+spec:
+  podSelector: {matchLabels: {app: whoami}}
+  policyTypes: [Ingress]
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: frontend}}}]
+`
+
+// whoamiPods are of two versions with another number for one port, and a canary in another namespace gets a share of their traffic.
+func whoamiPods(v *mesh.View) {
+	pods := func(namespace, name, version string, port int32) mesh.PodSet {
+		return mesh.PodSet{Namespace: namespace, Name: name + "-" + version, Labels: map[string]string{"app": name, "version": version}, Ports: map[string]int32{"http": port}}
+	}
+	service := func(namespace, name string) mesh.Service {
+		return mesh.Service{
+			Name: mesh.Name{Namespace: namespace, Name: name}, Selector: map[string]string{"app": name},
+			Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromString("http")}},
+		}
+	}
+	v.Services = []mesh.Service{service("default", "whoami"), service("shop", "canary")}
+	v.Pods = []mesh.PodSet{pods("default", "whoami", "v1", 8080), pods("default", "whoami", "v2", 8081), pods("shop", "canary", "v3", 9000)}
+	v.ServiceSplits = []mesh.ServiceSplit{
+		{Service: v.Services[0].Name, Backend: v.Services[0].Name, Port: 80}, {Service: v.Services[0].Name, Backend: v.Services[1].Name, Port: 80},
+	}
+}
+
+// TestWithoutPods: where no pod is known, its Service's selector stands for the pods, and daprise warns of what they would lack.
+func TestWithoutPods(t *testing.T) {
+	view := world(whoamiPods)
+	view.Pods = nil
+	view.Services[0].Ports[0].TargetPort = intstr.FromInt32(8080)
+	findings := policy.App(view, setOf(t, allowIngressToWhoami, closedApp), view.Apps[0])
+	want := []string{`Service default/whoami admitted with a warning: companion "whoami" (default) may not reach the pods of Service "whoami" (default) on 8080/TCP: NetworkPolicy default/closed enables default deny at their ingress and no rule allows it. Apply the policy below. [DPR102]`}
+	if diff := cmp.Diff(want, texts(findings)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func found(view *mesh.View, set *policy.Set) []mesh.Finding {
 	return slices.Concat(policy.App(view, set, view.Apps[0]), policy.Ingress(view, set, view.Ingresses[0]))
 }
@@ -234,8 +360,10 @@ func TestFindings(t *testing.T) {
 	for name, tt := range cases() {
 		t.Run(name, func(t *testing.T) {
 			view := world()
-			if tt.tweak != nil {
-				tt.tweak(view)
+			for _, change := range []func(*mesh.View){tt.tweak, tt.pods} {
+				if change != nil {
+					change(view)
+				}
 			}
 			var got []string
 			for _, f := range found(view, setOf(t, tt.policies...)) {
@@ -257,10 +385,13 @@ func TestMendsMend(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			view, objects := world(), map[string]string{}
+			if tt.pods != nil {
+				tt.pods(view)
+			}
 			for _, doc := range tt.policies {
 				objects[nameOf(t, doc)] = doc
 			}
-			for range 3 {
+			for range 4 {
 				findings := found(view, setOf(t, docs(objects)...))
 				if !mesh.Denied(findings) {
 					return

@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/daprise/daprise/mesh"
@@ -14,68 +15,113 @@ func (j *judge) reachability() []mesh.Finding {
 	var findings []mesh.Finding
 	for _, n := range j.c.flows {
 		for _, d := range []direction{ingress, egress} {
-			if f, missing := j.flow(n, d); missing {
+			f, missing := j.flow(n, d)
+			// Pods of one Service that differ in their labels lack the same more often than not.
+			if missing && !slices.ContainsFunc(findings, func(o mesh.Finding) bool { return o.Message == f.Message }) {
 				findings = append(findings, f)
 			}
 		}
+	}
+	if f, missing := j.surroundings(); missing {
+		findings = append(findings, f)
 	}
 	return findings
 }
 
 // flow judges one flow at one end.
 func (j *judge) flow(n need, d direction) (mesh.Finding, bool) {
-	judged := j.set.judge(d, Flow{From: n.from, To: j.c.endpoint, Port: n.port, Protocol: TCP})
-	by := judged.by
+	judged := j.set.judge(d, Flow{From: n.from.endpoint, To: n.to.endpoint, Port: n.port, Protocol: TCP})
 	var f mesh.Finding
-	switch {
-	case !judged.allowed && judged.open:
-		f = j.finding(mesh.CodeNotJudged, j.denial(n, d)+": it depends on "+strings.Join(judged.unjudged, " and ")+", which cannot be judged")
-		f.Fix, f.Manifest = "Say it with endpoint selectors or entities, as the policy below does.", j.admitting(n, d)
-		if judged.conflict.by != nil {
-			f.Fix = judged.conflict.mend()
+	if judged.allowed {
+		var missing bool
+		if f, missing = j.demanding(n, d, judged.by); !missing {
+			return mesh.Finding{}, false
 		}
-	case !judged.allowed && by.by.deny:
-		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s of %s denies it", j.denial(n, d), by.by.field(), by.by.policy.ref.Object()))
-		f.Fix, f.Manifest = "Narrow that rule or empty it ("+by.by.emptied()+").", j.admitting(n, d)
-	case !judged.allowed:
-		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s enables default deny at %s and no rule allows it", j.denial(n, d), by.by.policy.ref.Object(), d.point(n)))
-		f.Fix, f.Manifest = "Apply the policy below.", j.admitting(n, d)
-	case by.proxied != nil && n.port == mesh.PortInternal:
-		f = j.finding(mesh.CodeL7OnInternal, fmt.Sprintf("%s reaches %s on %d/TCP through a layer 7 rule, which breaks Dapr's mutual TLS: %s of %s",
-			n.name, j.c, n.port, by.proxied.field(), by.proxied.policy.ref.Object()))
-		f.Fix, f.Manifest = "Leave out the layer 7 rules, or empty that rule ("+by.proxied.emptied()+") and apply the policy below.", j.admitting(n, d)
-	case by.partial != nil:
-		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s reaches %s on %d/TCP with part of the requests alone: %s of %s has layer 7 rules",
-			n.name, j.c, n.port, by.partial.field(), by.partial.policy.ref.Object()))
-		f.Fix, f.Manifest = "Leave out the layer 7 rules, or apply the policy below.", j.admitting(n, d)
-	case by.auth != nil && (n.from.Entity != "" || by.auth.auth == authAlwaysFail):
-		f = j.finding(mesh.CodeAuthReservedPeer, fmt.Sprintf("%s can never reach %s on %d/TCP: %s of %s asks for authentication, which %s cannot give",
-			n.name, j.c, n.port, by.auth.field(), by.auth.policy.ref.Object(), n.name))
-		f.Fix, f.Manifest = "Leave out authentication there, or empty that rule ("+by.auth.emptied()+") and apply the policy below.", j.admitting(n, d)
-	default:
-		return mesh.Finding{}, false
+	} else {
+		f = j.denied(n, d, judged)
 	}
-	f.Witness = &mesh.Witness{From: n.name, To: j.c.String(), Port: n.port, Protocol: string(TCP)}
-	if n.namespace != "" && n.namespace != j.c.ref.Namespace {
-		f.Namespaces = append(f.Namespaces, n.namespace)
+	f.Witness = &mesh.Witness{From: n.from.name, To: n.to.name, Port: n.port, Protocol: string(TCP)}
+	for _, namespace := range []string{n.from.namespace, n.to.namespace} {
+		if namespace != "" && !slices.Contains(f.Namespaces, namespace) {
+			f.Namespaces = append(f.Namespaces, namespace)
+		}
+	}
+	if n.assumed {
+		f.Severity = mesh.Warn
 	}
 	return f, true
 }
 
-// denial is "the gateway may not reach ingress companion …on 3500/TCP".
-func (j *judge) denial(n need, d direction) string {
-	if d == egress {
-		return fmt.Sprintf("%s may not send to %s on %d/TCP", n.name, j.c, n.port)
+// denied is the finding for a flow that does not pass.
+func (j *judge) denied(n need, d direction, judged judgement) mesh.Finding {
+	by := judged.by
+	var f mesh.Finding
+	switch {
+	case judged.open:
+		f = j.finding(mesh.CodeNotJudged, n.denial(d)+": it depends on "+strings.Join(judged.unjudged, " and ")+", which cannot be judged")
+		f.Fix = "Say it with endpoint selectors or entities, as the policy below does."
+		if judged.conflict.by != nil {
+			f.Fix = judged.conflict.mend()
+		}
+	case by.by == nil:
+		f = j.finding(mesh.CodeFlowDenied, n.denial(d)+": Cilium keeps an endpoint with the label init closed")
+		f.Fix = "Take that label from the pods, and apply the policy below."
+	case by.by.deny:
+		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s of %s denies it", n.denial(d), by.by.field(), by.by.policy.ref.Object()))
+		f.Fix = "Narrow that rule or empty it (" + by.by.emptied() + ")."
+	default:
+		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s enables default deny at %s and no rule allows it", n.denial(d), by.by.policy.ref.Object(), n.point(d)))
+		f.Fix = "Apply the policy below."
 	}
-	return fmt.Sprintf("%s may not reach %s on %d/TCP", n.name, j.c, n.port)
+	f.Manifest = j.admitting(n, d)
+	return f
 }
 
-// point says where a direction is enforced: "its ingress", "the gateway's egress".
-func (d direction) point(n need) string {
-	if d == egress {
-		return "the egress of " + n.name
+// demanding is the finding for a flow that passes on terms which it cannot meet, or in part. An app's own rules about requests are its
+// owner's: of those daprise warns.
+func (j *judge) demanding(n need, d direction, by Decision) (mesh.Finding, bool) {
+	var f mesh.Finding
+	switch {
+	case by.proxied != nil && !n.toApp && n.port == mesh.PortInternal:
+		f = j.finding(mesh.CodeL7OnInternal, fmt.Sprintf("%s reaches %s on %d/TCP through a layer 7 rule, which breaks Dapr's mutual TLS: %s of %s",
+			n.from.name, n.to.name, n.port, by.proxied.field(), by.proxied.policy.ref.Object()))
+		f.Fix = "Leave out the layer 7 rules, or empty that rule (" + by.proxied.emptied() + ") and apply the policy below."
+	case by.partial != nil:
+		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s reaches %s on %d/TCP with part of the requests alone: %s of %s has layer 7 rules",
+			n.from.name, n.to.name, n.port, by.partial.field(), by.partial.policy.ref.Object()))
+		f.Fix = "Leave out the layer 7 rules, or apply the policy below."
+		if n.toApp {
+			f.Severity = mesh.Warn
+		}
+	case by.auth != nil && (n.from.endpoint.Entity != "" || by.auth.auth == authAlwaysFail):
+		f = j.finding(mesh.CodeAuthReservedPeer, fmt.Sprintf("%s can never reach %s on %d/TCP: %s of %s asks for authentication, which %s cannot give",
+			n.from.name, n.to.name, n.port, by.auth.field(), by.auth.policy.ref.Object(), n.from.name))
+		f.Fix = "Leave out authentication there, or empty that rule (" + by.auth.emptied() + ") and apply the policy below."
+	default:
+		return f, false
 	}
-	return "its ingress"
+	f.Manifest = j.admitting(n, d)
+	return f, true
+}
+
+// denial is "the gateway may not reach ingress companion … on 3500/TCP".
+func (n need) denial(d direction) string {
+	if d == egress {
+		return fmt.Sprintf("%s may not send to %s on %d/TCP", n.from.name, n.to.name, n.port)
+	}
+	return fmt.Sprintf("%s may not reach %s on %d/TCP", n.from.name, n.to.name, n.port)
+}
+
+// point says where a direction is enforced: "its ingress", "the egress of the gateway".
+func (n need) point(d direction) string {
+	switch {
+	case d == egress:
+		return "the egress of " + n.from.name
+	case n.toApp:
+		return "their ingress"
+	default:
+		return "its ingress"
+	}
 }
 
 // emptied is the command that makes a rule match nothing, without taking its default deny or the places of others.

@@ -120,10 +120,20 @@ func hintRules() []Rule {
 		{
 			Code:     mesh.CodeNamedPort,
 			Title:    "Named port resolves nowhere",
-			Severity: mesh.Deny,
-			Means:    "A rule allows a port by a name that no container of the companion or app has.",
+			Severity: mesh.Warn,
+			Means:    "A rule for an uncovered companion names a port that its pods do not have.",
 			Why:      "Cilium resolves names per pod; a name that no pod has allows nothing.",
+			Example:  `Service default/whoami admitted with a warning: spec.ingress[0] of CiliumNetworkPolicy default/whoami names port dapr, which the pods of companion "whoami" (default) do not have. Write the number of the port, or one of the names dapr-http, dapr-grpc, dapr-internal and dapr-metrics. [DPR112]`,
 			Mend:     "Write the number of the port.",
+		},
+		{
+			Code:     mesh.CodeLabelHolder,
+			Title:    "Other pods carry a companion's label",
+			Severity: mesh.Deny,
+			Means:    "A pod that daprise's workload did not make carries the label daprise.dev/companion with the app ID of a companion.",
+			Why:      "Network policy takes such a pod for the companion, and lets it in wherever the companion may go. The guard lets nobody set the label; pods that are older than the guard may have it.",
+			Example:  `Service default/whoami refused: pod default/old carries the label daprise.dev/companion=whoami and is not of daprise's workload: network policy takes it for companion "whoami" (default). Delete the pod, or take the label from it (kubectl label pod old -n default daprise.dev/companion-), and from the template that it is made from. [DPR113]`,
+			Mend:     "Take the label from the pods and from the template that they are made from, or delete them.",
 		},
 	}
 }

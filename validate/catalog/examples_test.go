@@ -74,9 +74,12 @@ func policyExamples(t *testing.T) []mesh.Finding {
 	ztunnel, unknown := world(allowed), world(allowed)
 	ztunnel.View.Namespaces["default"]["io.cilium/mtls-enabled"] = "true"
 	unknown.View.Cilium.Version = ""
+	held := world(allowed)
+	held.View.Pods = []mesh.PodSet{{Namespace: "default", Name: "old", Labels: map[string]string{mesh.LabelCompanion: "whoami"}}}
 	var findings []mesh.Finding
 	for _, w := range []policy.World{
-		world(), world(allowed, quarantine), world(allowed, shop), ztunnel, unknown,
+		world(), world(allowed, quarantine), world(allowed, shop), ztunnel, unknown, held,
+		world(cnp(t, "whoami", "whoami", strings.Replace(allow, `"50002"`, "dapr", 1))),
 		world(allowed, cnp(t, "ingress", "ingress", `ingress: [{fromEntities: [ingress], authentication: {mode: required}, toPorts: [{ports: [{port: "3500"}]}]}]`)),
 		world(cnp(t, "whoami", "whoami", strings.Replace(allow, "protocol: TCP}]", "protocol: TCP}], rules: {http: [{}]}", 1))),
 		world(cnp(t, "whoami", "whoami", "ingress: [{fromGroups: [{aws: {region: x}}]}]")),

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daprise/daprise/mesh"
+)
+
+// podsFor is how long the pods of a namespace are believed when read for a cached load. No cache holds pods: they are many, and what is
+// read of them, their labels and named ports, changes with rollouts alone.
+const podsFor = 10 * time.Second
+
+// podsRead keeps what was read of pods for a moment, so that a thousand companions of one namespace do not each list its pods.
+type podsRead struct {
+	mu   sync.Mutex
+	kept map[string]*podsOf
+	now  func() time.Time
+}
+
+// podsOf is one namespace; its lock is held while it is read, so that those who wait share the read.
+type podsOf struct {
+	mu   sync.Mutex
+	sets []mesh.PodSet
+	at   time.Time
+}
+
+func newPodsRead() *podsRead { return &podsRead{kept: map[string]*podsOf{}, now: time.Now} }
+
+// in are the pods of a namespace, for a live load those of now.
+func (p *podsRead) in(ctx context.Context, d door, namespace string) ([]mesh.PodSet, error) {
+	p.mu.Lock()
+	known, ok := p.kept[namespace]
+	if !ok {
+		known = &podsOf{}
+		p.kept[namespace] = known
+	}
+	p.mu.Unlock()
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if now := p.now(); d.caches == nil || known.at.IsZero() || now.Sub(known.at) >= podsFor {
+		sets, err := listPods(ctx, d.live, namespace)
+		if err != nil {
+			return nil, err
+		}
+		known.sets, known.at = sets, now
+	}
+	return known.sets, nil
+}
+
+// forget drops a namespace that is gone.
+func (p *podsRead) forget(namespace string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.kept, namespace)
+}
+
+func listPods(ctx context.Context, reader client.Reader, namespace string) ([]mesh.PodSet, error) {
+	var pods []*corev1.Pod
+	token := ""
+	for {
+		page := &corev1.PodList{}
+		if err := reader.List(ctx, page, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(token)); err != nil {
+			return nil, fmt.Errorf("list pods of %s: %w", namespace, err)
+		}
+		for i := range page.Items {
+			pods = append(pods, &page.Items[i])
+		}
+		if token = page.Continue; token == "" {
+			return mesh.PodSets(pods), nil
+		}
+	}
+}
+
+// splits finds where GAMMA routes send what companions send to the apps' Services, and concerns the namespaces of those backends.
+func (b *build) splits(context.Context) error {
+	for _, r := range b.stored {
+		for _, split := range r.backends {
+			if _, ok := b.view.AppOfService(split.Service); ok {
+				b.view.ServiceSplits = append(b.view.ServiceSplits, split)
+				b.concern(split.Backend.Namespace)
+			}
+		}
+	}
+	return nil
+}
+
+// pods reads the pods of the namespaces asked for that hold a companion, and of the backends of their apps. A need of all namespaces
+// that names none, that of a clusterwide policy, reads none: the controller looks at each namespace by itself.
+func (b *build) pods(ctx context.Context) error {
+	for _, ns := range b.podNamespaces() {
+		sets, err := b.loader.pods.in(ctx, b.door, ns)
+		if err != nil {
+			return err
+		}
+		b.view.Pods = append(b.view.Pods, sets...)
+	}
+	return nil
+}
+
+func (b *build) podNamespaces() []string {
+	wanted := b.concerned
+	if b.need.AllNamespaces {
+		wanted = b.need.Namespaces
+	}
+	var namespaces []string
+	for _, ns := range wanted {
+		held := slices.ContainsFunc(b.view.Apps, func(a mesh.App) bool { return a.Namespace == ns }) ||
+			slices.ContainsFunc(b.view.Ingresses, func(g mesh.Ingress) bool { return g.Namespace == ns }) ||
+			slices.ContainsFunc(b.view.ServiceSplits, func(s mesh.ServiceSplit) bool { return s.Backend.Namespace == ns })
+		if held && !slices.Contains(namespaces, ns) {
+			namespaces = append(namespaces, ns)
+		}
+	}
+	return namespaces
+}
