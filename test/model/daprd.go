@@ -53,6 +53,8 @@ func (d Daprd) HTTP(r Request) Arrival {
 	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") {
 		return Arrival{Outside: target, Request: r}
 	}
+	// Dapr looks for what it cannot carry in what is left after cleaning.
+	method = cleaned(method)
 	if strings.ContainsAny(method, "#?") || strings.ContainsFunc(method, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
 		return Arrival{Status: http.StatusInternalServerError}
 	}
@@ -60,7 +62,7 @@ func (d Daprd) HTTP(r Request) Arrival {
 	if !ok {
 		return Arrival{Status: http.StatusInternalServerError}
 	}
-	seen, err := url.Parse("http://app/" + strings.TrimLeft(cleaned(method), "/"))
+	seen, err := url.Parse("http://app/" + method)
 	if err != nil {
 		return Arrival{Status: http.StatusInternalServerError}
 	}

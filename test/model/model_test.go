@@ -192,6 +192,7 @@ func TestDaprd(t *testing.T) {
 		{name: "encoded percent", path: m + "/a%25b", status: 500},
 		{name: "encoded twice", path: m + "/a%2541", to: whoami, seen: "/a%41"},
 		{name: "control character", path: m + "/a%00", status: 500},
+		{name: "cleaned away", path: m + "/a%23/../b%3F/..", to: whoami, seen: "/"},
 		{name: "space", path: m + "/a%20b", to: whoami, seen: "/a%20b"},
 		{name: "dot segments stay in the app", path: m + "/../../other.default/method/x", to: whoami, seen: "/other.default/method/x"},
 		{name: "header", path: "/a/b/", header: http.Header{"Dapr-App-Id": {"whoami.default"}}, to: whoami, seen: "/a/b"},
