@@ -94,6 +94,16 @@ func TestGoldensMeanTheSame(t *testing.T) {
 	}
 }
 
+// TestGoldensTakeEdits edits each rule of each golden as it is stored: the edit is new input, and every other rule is what it was. What else
+// must be true of every outcome, the test of the goldens in mutate holds them against.
+func TestGoldensTakeEdits(t *testing.T) {
+	for _, g := range goldens(t) {
+		t.Run(g.name, func(t *testing.T) {
+			checkEdits(t, subject{kind: g.kind, in: g.in, out: g.out, view: g.view})
+		})
+	}
+}
+
 // restored is what a golden's outcome becomes when the route leaves the mesh, for the enrolment of the golden.
 func restored(t *testing.T, g golden) []byte {
 	t.Helper()

@@ -152,17 +152,19 @@ func ingressOf(view *mesh.View, to model.Service) (mesh.Ingress, bool) {
 	return mesh.Ingress{}, false
 }
 
-// carriedPath is what is left of a path behind Dapr, which decodes and cleans it; false where Dapr answers with an error.
+// carriedPath is what is left of a path behind Dapr, which decodes and cleans it, and decodes it once more; false where Dapr answers with
+// an error.
 func carriedPath(encoded string) (string, bool) {
 	plain := decoded(encoded)
 	if !strings.HasPrefix(plain, "/") {
 		return "", false // no request at all
 	}
+	plain = path.Clean(plain)
 	if strings.ContainsAny(plain, "#?") || strings.ContainsFunc(plain, func(c rune) bool { return c < 0x20 || c == 0x7f }) {
 		return "", false
 	}
 	again, err := url.PathUnescape(plain)
-	return path.Clean("/" + again), err == nil
+	return again, err == nil
 }
 
 func decoded(encoded string) string {
