@@ -149,6 +149,7 @@ func TestUninstall(t *testing.T) {
 	// and policies that are deleted with what they judge.
 	eventually(ctx, t, "daprise is deleted", w.UninstallDaprise)
 	_, before, _ := l.counts()
+	hasNoEffect(ctx, t)
 	until(ctx, t, l, 150)
 	if _, after, _ := l.counts(); after == before {
 		t.Error("no request went through companions meanwhile")

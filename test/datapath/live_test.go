@@ -98,13 +98,16 @@ func TestDapriseIsNotInTheDataPath(t *testing.T) {
 	defer l.end(t)
 	scale(ctx, t, 0)
 	eventually(ctx, t, "no daprise runs", func(ctx context.Context) error {
-		pods, err := w.ReadyPods(ctx, "daprise-system", nil)
-		if err == nil && len(pods) > 0 {
-			err = fmt.Errorf("%d pods", len(pods))
+		// Also one that is asked to end still answers for a while.
+		var pods corev1.PodList
+		err := w.Client.List(ctx, &pods, client.InNamespace("daprise-system"))
+		if err == nil && len(pods.Items) > 0 {
+			err = fmt.Errorf("%d pods", len(pods.Items))
 		}
 		return err
 	})
 	_, before, _ := l.counts()
+	refusedWithoutDaprise(ctx, t)
 	until(ctx, t, l, 150)
 	if _, after, _ := l.counts(); after == before {
 		t.Error("no request went through companions meanwhile")
