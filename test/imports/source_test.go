@@ -19,8 +19,7 @@ import (
 
 const modulePrefix = "github.com/daprise/daprise/"
 
-// source is one Go file of the main module that is neither a test nor
-// generated.
+// source is one Go file of the main module that is not generated.
 type source struct {
 	pkg    string // import path without the module's, for example mesh/policy
 	name   string // path from the root, for messages
@@ -28,9 +27,15 @@ type source struct {
 	syntax *ast.File
 }
 
-// sources parses the main module: folders with a go.mod of their own are other
-// modules.
+// sources parses the main module but its tests: folders with a go.mod of their own are
+// other modules.
 func sources(t *testing.T) []source {
+	t.Helper()
+	return parsed(t, func(file string) bool { return !strings.HasSuffix(file, "_test.go") })
+}
+
+// parsed parses those Go files of the main module that wanted takes.
+func parsed(t *testing.T, wanted func(file string) bool) []source {
 	t.Helper()
 	root, err := parts.Root()
 	if err != nil {
@@ -44,7 +49,7 @@ func sources(t *testing.T) []source {
 		if entry.IsDir() {
 			return skipFolder(root, file)
 		}
-		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+		if !strings.HasSuffix(file, ".go") || !wanted(file) {
 			return nil
 		}
 		fset := token.NewFileSet()

@@ -468,6 +468,7 @@ require (
 )
 
 replace (
+	github.com/dapr/dapr => ../../../.cache/datapath/dapr-replaces
 	dubbo.apache.org/dubbo-go/v3 => dubbo.apache.org/dubbo-go/v3 v3.0.3-0.20230118042253-4f159a2b38f3
 	github.com/chenzhuoyu/iasm => github.com/chenzhuoyu/iasm v0.9.0
 	github.com/chzyer/logex => github.com/chzyer/logex v1.2.1

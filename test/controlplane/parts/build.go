@@ -28,7 +28,8 @@ func (p Programs) Path(name string) string { return filepath.Join(p.dir, name) }
 // name of the file made of it.
 type program struct {
 	pkg, name string
-	tags      []string // build tags, if any
+	// generated says that the module points to folders made below the project's root.
+	generated bool
 }
 
 // programs in the order in which they are built: the small ones first, so that
@@ -44,9 +45,18 @@ func programs() []program {
 	}
 }
 
-// buildFlags are part of the key under which the programs are kept. -trimpath
-// keeps Go's build cache usable from another checkout.
-func buildFlags() []string { return []string{"-trimpath", "-ldflags", "-s -w"} }
+// buildFlags are part of the key under which the programs are kept. They are those of `make test`: what the programs have in common with the
+// tests, most of Kubernetes' client libraries, is compiled once.
+func buildFlags() []string { return []string{"-ldflags", "-s -w"} }
+
+// flags are buildFlags, and for modules with folders below the project's root -trimpath, which keeps what is compiled of them usable from
+// another checkout. Folders of Go's module cache are the same from everywhere.
+func (p program) flags() []string {
+	if p.generated {
+		return append([]string{"-trimpath"}, buildFlags()...)
+	}
+	return buildFlags()
+}
 
 // Build makes the programs of the control plane for the checkout at root and
 // returns where they are. What exists is not built again: the key of the folder
@@ -104,11 +114,8 @@ func (p Programs) buildMissing(ctx context.Context, module string, log io.Writer
 // program that exists is whole.
 func (p Programs) buildOne(ctx context.Context, module string, prog program, shown progress) error {
 	unfinished := p.Path(".unfinished-" + prog.name)
-	args := append([]string{"build"}, buildFlags()...)
-	if len(prog.tags) > 0 {
-		args = append(args, "-tags", strings.Join(prog.tags, ","))
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", unfinished, prog.pkg)...)
+	args := append([]string{"build", "-o", unfinished}, prog.flags()...)
+	cmd := exec.CommandContext(ctx, "go", append(args, prog.pkg)...)
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	var output bytes.Buffer

@@ -4,12 +4,12 @@ package parts
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // Extra is a program that a suite needs beside the control plane, built from a
@@ -21,15 +21,16 @@ type Extra struct {
 	Files []string
 	// Package is the main package, Name the file made of it.
 	Package, Name string
-	Tags          []string
 	// Prepare makes what the module's go.mod points to, if that is generated. It
 	// is called before a build and not when the program exists already.
 	Prepare func(ctx context.Context, log io.Writer) error
+	// Prepared is the text that Prepare puts into it: another text is another program.
+	Prepared string
 }
 
 // BuildExtra builds programs as Build does, on the same terms: once, into the
-// ignored cache, keyed by the module, the tags and the Go version. It returns
-// their paths by name.
+// ignored cache, keyed by the module, what is prepared for it and the Go version.
+// It returns their paths by name.
 func BuildExtra(ctx context.Context, root string, extras []Extra, log io.Writer) (map[string]string, error) {
 	paths := map[string]string{}
 	for _, extra := range extras {
@@ -48,8 +49,11 @@ func (e Extra) build(ctx context.Context, root string, log io.Writer) (string, e
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w", e.Name, err)
 	}
+	if e.Prepare != nil {
+		key = fmt.Sprintf("%s-%x", key, sha256.Sum256([]byte(e.Prepared)))[:len(key)+9]
+	}
 	cache := filepath.Join(CacheDir(root), "extra")
-	built := Programs{dir: filepath.Join(cache, strings.Join(append([]string{key}, e.Tags...), "-"))}
+	built := Programs{dir: filepath.Join(cache, key)}
 	exists := func() bool {
 		_, err := os.Stat(built.Path(e.Name))
 		return err == nil
@@ -76,6 +80,6 @@ func (e Extra) buildIn(ctx context.Context, built Programs, module string, log i
 			return fmt.Errorf("prepare the build of %s: %w", e.Name, err)
 		}
 	}
-	one := program{pkg: e.Package, name: e.Name, tags: e.Tags}
+	one := program{pkg: e.Package, name: e.Name, generated: e.Prepare != nil}
 	return built.buildOne(ctx, module, one, progress{log: log, label: e.Name})
 }

@@ -26,24 +26,23 @@ const (
 	Daprise   = "daprise-webhook"
 	Whoami    = "whoami"
 	Echo      = "echo"
+	Calls     = "calls"
+	Gatewayd  = "gatewayd"
 )
 
-const daprModule = "hack/datapath/dapr"
-
-// dapr is one of Dapr's programs. Without a tag daprd knows no component and
-// ends at start; the others need none.
-func dapr(name string, tags ...string) parts.Extra {
+// dapr is one of Dapr's programs.
+func dapr(root, name string) parts.Extra {
 	return parts.Extra{
-		Module: daprModule, Files: []string{"tools.go"}, Package: "github.com/dapr/dapr/cmd/" + name, Name: name, Tags: tags,
+		Module: daprModule, Files: []string{"tools.go"}, Package: "github.com/dapr/dapr/cmd/" + name, Name: name,
+		Prepare:  func(ctx context.Context, _ io.Writer) error { return daprReplacements(ctx, root) },
+		Prepared: componentsSource,
 	}
 }
 
 func extra(root, name string) (parts.Extra, error) {
 	switch name {
-	case Daprd:
-		return dapr(name, "stablecomponents"), nil
-	case Sentry, Operator, Placement, Scheduler:
-		return dapr(name), nil
+	case Daprd, Sentry, Operator, Placement, Scheduler:
+		return dapr(root, name), nil
 	case CoreDNS:
 		return parts.Extra{Module: "hack/datapath/coredns", Files: []string{"main.go"}, Package: ".", Name: name}, nil
 	case KubeProxy:
@@ -53,7 +52,8 @@ func extra(root, name string) (parts.Extra, error) {
 	case Traefik:
 		return parts.Extra{
 			Module: traefikModule, Files: []string{"tools.go"}, Package: "github.com/traefik/traefik/v3/cmd/traefik", Name: name,
-			Prepare: func(ctx context.Context, _ io.Writer) error { return traefikReplacements(ctx, root) },
+			Prepare:  func(ctx context.Context, _ io.Writer) error { return traefikReplacements(ctx, root) },
+			Prepared: extSource + dnsSource,
 		}, nil
 	default:
 		return parts.Extra{}, fmt.Errorf("build %q: no such program", name)
@@ -86,6 +86,8 @@ func ownPrograms() map[string]own {
 		Daprise:  {".", "./cmd/daprise-webhook"},
 		Whoami:   {".", "./examples/whoami/whoami"},
 		Echo:     {".", "./test/datapath/echo"},
+		Calls:    {".", "./test/datapath/calls"},
+		Gatewayd: {".", "./test/datapath/gatewayd"},
 		Verdicts: {"hack/datapath/verdicts", "."},
 	}
 }
