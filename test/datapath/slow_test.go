@@ -7,6 +7,7 @@ package datapath
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -140,7 +141,7 @@ func slowReader(c *slowClient) (string, error) {
 		time.Sleep(pause)
 		n, err := io.CopyN(io.Discard, got.Body, 4<<20)
 		total += n
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fmt.Sprintf("%d, %d bytes", got.StatusCode, total), nil
 		}
 		if err != nil {
@@ -158,6 +159,7 @@ func waitsForContinue(c *slowClient) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer func() { _ = first.Body.Close() }()
 	if first.StatusCode != http.StatusContinue {
 		return "no 100 but " + first.Status, nil
 	}
