@@ -68,6 +68,8 @@ func images(programs map[string]string) map[string]kubelet.Image {
 		"traefik":                         nonroot(build.Traefik, "/traefik", "/traefik"),
 		"traefik/whoami":                  nonroot(build.Whoami, "/whoami", "/whoami"),
 		"daprise/echo":                    nonroot(build.Echo, "/echo", "/echo"),
+		"daprise/calls":                   nonroot(build.Calls, "/calls", "/calls"),
+		"daprise/gatewayd":                nonroot(build.Gatewayd, "/gatewayd", "/gatewayd"),
 		"ghcr.io/daprise/daprise-webhook": nonroot(build.Daprise, "/daprise-webhook", "/daprise-webhook"),
 	}
 }
@@ -78,7 +80,7 @@ func findPrograms(ctx context.Context, root string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, own := range []string{build.Daprise, build.Whoami, build.Echo, build.Verdicts} {
+	for _, own := range []string{build.Daprise, build.Whoami, build.Echo, build.Calls, build.Gatewayd, build.Verdicts} {
 		programs[own] = filepath.Join(os.Getenv(ownEnv), own)
 	}
 	return programs, nil
