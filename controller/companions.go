@@ -107,6 +107,9 @@ func (c *companions) target(o occasion) (target, bool, error) {
 	default:
 		return t, false, nil
 	}
+	if generate {
+		covering = append(covering, policy.Openings(prospective(view, o.joining), set, o.ref)...)
+	}
 	for _, p := range covering {
 		t.policies = append(t.policies, p)
 	}

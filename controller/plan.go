@@ -96,7 +96,7 @@ func planStay(t target, o observed) plan {
 	wanted := slices.Concat(t.objects, t.policies)
 	for _, object := range o.ours {
 		switch {
-		case contains(wanted, object), isPolicy(object):
+		case contains(wanted, object), isolates(object, t.ref):
 		case companion.IsWorkload(object) && !t.state.Ready:
 		default:
 			p.remove = append(p.remove, object)
@@ -206,7 +206,12 @@ func isObject(object client.Object, named mesh.Object) bool {
 	return apiVersion == named.APIVersion && kind == named.Kind && object.GetName() == named.Name
 }
 
-// isPolicy says that an object isolates a companion.
+// isolates says that an object is the policy that isolates a companion. The others that are generated open, and may go.
+func isolates(object client.Object, ref mesh.AppRef) bool {
+	return isPolicy(object) && object.GetName() == mesh.CompanionName(ref.ID)
+}
+
+// isPolicy says that an object is a network policy. While a companion leaves, all of them outlive its pods.
 func isPolicy(object client.Object) bool {
 	switch object.(type) {
 	case *ciliumv2.CiliumNetworkPolicy, *ciliumv2.CiliumClusterwideNetworkPolicy:

@@ -49,6 +49,12 @@ func generated() client.Object {
 	return p
 }
 
+func generatedOpening() client.Object {
+	p := generated()
+	p.SetName(mesh.OutName("whoami"))
+	return p
+}
+
 // stored are objects as if they had been applied before.
 func stored(objects ...client.Object) []client.Object {
 	var all []client.Object
@@ -171,6 +177,12 @@ func TestPlanStay(t *testing.T) {
 			want: outline{remove: []string{"CiliumLocalRedirectPolicy whoami-dapr"}}},
 		{name: "policies stay when they are no longer generated",
 			target: wanting(), exists: observed{ours: stored(append(objectsFor(), generated())...)}},
+		{name: "openings go when nothing is closed any more",
+			target: wanting(), exists: observed{ours: stored(append(objectsFor(), generated(), generatedOpening())...)},
+			want: outline{remove: []string{"CiliumNetworkPolicy whoami-dapr-out"}}},
+		{name: "openings stay while they are wanted",
+			target: wanting(func(t *target) { t.policies = []client.Object{generatedOpening()} }),
+			exists: observed{ours: stored(append(objectsFor(), generatedOpening())...)}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -210,6 +222,7 @@ func TestPlanLeave(t *testing.T) {
 		{name: "nothing goes while routes go through it", exists: observed{ours: all, routed: true}, want: outline{leaving: "routes still send traffic through the companion"}},
 		{name: "all but the policies", exists: observed{ours: all}, want: outline{remove: rest, leaving: "the companion is being removed"}},
 		{name: "policies wait for the last pod", exists: observed{ours: stored(generated()), pods: true}, want: outline{leaving: "the companion's last pod is not gone yet"}},
+		{name: "so do openings", exists: observed{ours: stored(generatedOpening()), pods: true}, want: outline{leaving: "the companion's last pod is not gone yet"}},
 		{name: "policies go last", exists: observed{ours: stored(generated())}, want: outline{remove: policy}},
 		{name: "policies do not wait for routes", exists: observed{ours: stored(generated()), routed: true}, want: outline{remove: policy}},
 	}

@@ -31,6 +31,12 @@ func GrantName(ingressID, namespace string) string {
 	return shorten(ingressID + "-dapr-from-" + namespace)
 }
 
+// OutName names the generated policy that lets a companion send where policy closes its egress: "whoami-dapr-out".
+func OutName(id string) string { return shorten(id + "-dapr-out") }
+
+// ToName names the generated policy that lets a companion into the pods of a Service where policy closes them: "whoami-dapr-to-whoami".
+func ToName(id, service string) string { return shorten(id + "-dapr-to-" + service) }
+
 // shorten cuts a name over MaxName bytes and ends it in "-" and 8 hex digits of the SHA-256 of the full name.
 func shorten(name string) string {
 	if len(name) <= MaxName {

@@ -48,19 +48,27 @@ func CoveringIngress(view *mesh.View, ingress mesh.Ingress) []*ciliumv2.CiliumNe
 	return []*ciliumv2.CiliumNetworkPolicy{finished(view, cnp)}
 }
 
-// Expected is the set as it will be once daprise has written a companion's covering policies, in a namespace where it writes them
-// (mesh.View.PoliciesOf); elsewhere it is the set itself. A policy that has the name of one of them counts as replaced.
+// Expected is the set as it will be once daprise has written the policies of a companion and the openings of its callers, in the
+// namespaces where it writes them (mesh.View.PoliciesOf); elsewhere it is the set itself. A policy that has the name of one of them
+// counts as replaced.
 func (s *Set) Expected(view *mesh.View, ref mesh.AppRef) *Set {
-	if view.PoliciesOf(ref.Namespace) != mesh.PoliciesGenerate {
-		return s
+	var written []*ciliumv2.CiliumNetworkPolicy
+	refs := []mesh.AppRef{ref}
+	if a, ok := view.App(ref); ok {
+		refs = append(refs, callersOf(view, a)...)
 	}
-	var covering []*ciliumv2.CiliumNetworkPolicy
-	if g, ok := view.Ingress(ref); ok {
-		covering = CoveringIngress(view, g)
-	} else if a, ok := view.App(ref); ok {
-		covering = CoveringApp(view, a)
+	for i, r := range refs {
+		if view.PoliciesOf(r.Namespace) != mesh.PoliciesGenerate {
+			continue
+		}
+		if g, ok := view.Ingress(r); ok && i == 0 {
+			written = append(written, CoveringIngress(view, g)...)
+		} else if a, ok := view.App(r); ok && i == 0 {
+			written = append(written, CoveringApp(view, a)...)
+		}
+		written = append(written, Openings(view, s, r)...)
 	}
-	for _, cnp := range covering {
+	for _, cnp := range written {
 		s = s.With(CompileCNP(cnp))
 	}
 	return s

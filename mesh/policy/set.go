@@ -21,7 +21,7 @@ type Set struct {
 // policies that select the endpoint and not on all there are.
 type bucket struct {
 	policies map[Ref]*Policy
-	// byLabel holds rules under one label value that their subject requires; rest holds those that require none.
+	// byLabel holds rules under the label values of which their subject requires one; rest holds those that require none.
 	byLabel map[labelValue][]*rule
 	rest    []*rule
 }
@@ -110,9 +110,11 @@ func newBucket(policies map[Ref]*Policy) *bucket {
 	b := &bucket{policies: policies, byLabel: map[labelValue][]*rule{}}
 	for _, p := range policies {
 		for _, r := range p.rules {
-			if key, ok := indexKey(r.subject); ok {
+			keys := indexKeys(r.subject, p.ref.Namespace)
+			for _, key := range keys {
 				b.byLabel[key] = append(b.byLabel[key], r)
-			} else {
+			}
+			if len(keys) == 0 {
 				b.rest = append(b.rest, r)
 			}
 		}
@@ -120,14 +122,29 @@ func newBucket(policies map[Ref]*Policy) *bucket {
 	return b
 }
 
-// indexKey is one label value without which an endpoint cannot be the subject.
-func indexKey(s selector) (labelValue, bool) {
+// anyValue stands for every value of a label. No label has it.
+const anyValue = "\x00any"
+
+// indexKeys are label values of which an endpoint must have one to be the subject; none where its requirements are of another kind. In
+// a namespace's own bucket the namespace tells nothing, and of two clusters' names one is not known.
+func indexKeys(s selector, namespace string) []labelValue {
+	var keys []labelValue
 	for _, r := range s {
-		if r.op == in && len(r.values) == 1 && r.key != keyNamespace && r.key != keyCluster {
-			return labelValue{r.key, r.values[0]}, true
+		if r.key == keyCluster || r.key == keyNamespace && namespace != "" {
+			continue
+		}
+		switch {
+		case r.op == in:
+			keys = nil
+			for _, value := range r.values {
+				keys = append(keys, labelValue{r.key, value})
+			}
+			return keys
+		case r.op == exists && keys == nil:
+			keys = []labelValue{{r.key, anyValue}}
 		}
 	}
-	return labelValue{}, false
+	return keys
 }
 
 // selecting are the rules of one direction that have the endpoint as their subject, sorted by policy and place. Nothing is enforced at a
@@ -157,10 +174,12 @@ func (s *Set) selecting(e Endpoint, d direction) []*rule {
 		consider(b.rest)
 		for _, l := range id {
 			consider(b.byLabel[labelValue{l.key, l.value}])
+			consider(b.byLabel[labelValue{l.key, anyValue}])
 		}
 	}
 	slices.SortFunc(rules, compareRules)
-	return rules
+	// Of two labels with one key both lead to a rule.
+	return slices.Compact(rules)
 }
 
 func compareRules(a, b *rule) int {

@@ -114,6 +114,22 @@ func (c *companion) sendingOut(view *mesh.View) *api.Rule {
 	return rule.Rule
 }
 
+// sendingAll is the rule that lets a companion send all that it needs to.
+func (c *companion) sendingAll(view *mesh.View) *api.Rule {
+	rule := openingRule{c.sendingOut(view)}
+	for _, ref := range callees(view, c.ref) {
+		rule.send(companionEnd(ref, mesh.ComponentApp, Endpoint{}), mesh.PortInternal)
+	}
+	var seen []string
+	for _, n := range c.flows {
+		if n.toApp && !slices.Contains(seen, n.to.name) {
+			seen = append(seen, n.to.name)
+			rule.send(n.to, c.portsTo(n)...)
+		}
+	}
+	return rule.Rule
+}
+
 // openingRule is a rule that lets flows pass and closes nothing.
 type openingRule struct{ *api.Rule }
 
