@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
@@ -27,8 +28,7 @@ func ServiceSplits(route *gatewayv1.HTTPRoute) []ServiceSplit {
 			backends = append(backends, route.Spec.Rules[i].BackendRefs[b].BackendRef)
 		}
 	}
-	object := Object{APIVersion: gatewayv1.GroupVersion.String(), Kind: KindHTTPRoute, Namespace: route.Namespace, Name: route.Name}
-	return serviceSplits(object, Parents(route.Namespace, route.Spec.ParentRefs), backends)
+	return serviceSplits(KindHTTPRoute, route, route.Spec.ParentRefs, backends)
 }
 
 // GRPCServiceSplits is ServiceSplits for a GRPCRoute.
@@ -39,19 +39,19 @@ func GRPCServiceSplits(route *gatewayv1.GRPCRoute) []ServiceSplit {
 			backends = append(backends, route.Spec.Rules[i].BackendRefs[b].BackendRef)
 		}
 	}
-	object := Object{APIVersion: gatewayv1.GroupVersion.String(), Kind: KindGRPCRoute, Namespace: route.Namespace, Name: route.Name}
-	return serviceSplits(object, Parents(route.Namespace, route.Spec.ParentRefs), backends)
+	return serviceSplits(KindGRPCRoute, route, route.Spec.ParentRefs, backends)
 }
 
-func serviceSplits(route Object, parents RouteParents, backends []gatewayv1.BackendRef) []ServiceSplit {
+func serviceSplits(kind string, route metav1.Object, parents []gatewayv1.ParentReference, backends []gatewayv1.BackendRef) []ServiceSplit {
+	object := Object{APIVersion: gatewayv1.GroupVersion.String(), Kind: kind, Namespace: route.GetNamespace(), Name: route.GetName()}
 	var splits []ServiceSplit
-	for _, service := range parents.Services {
+	for _, service := range Parents(object.Namespace, parents).Services {
 		for _, backend := range backends {
-			name, ok := BackendService(route.Namespace, backend.BackendObjectReference)
+			name, ok := BackendService(object.Namespace, backend.BackendObjectReference)
 			if !ok || backend.Port == nil || backend.Weight != nil && *backend.Weight == 0 {
 				continue
 			}
-			splits = append(splits, ServiceSplit{Route: route, Service: service, Backend: name, Port: *backend.Port})
+			splits = append(splits, ServiceSplit{Route: object, Service: service, Backend: name, Port: *backend.Port})
 		}
 	}
 	slices.SortFunc(splits, func(a, b ServiceSplit) int {

@@ -114,16 +114,7 @@ func (r *requirement) matchesAny(id identity) bool {
 			found, listed = true, listed || slices.Contains(r.values, l.value)
 		}
 	}
-	switch r.op {
-	case in:
-		return listed
-	case notIn:
-		return !listed
-	case exists:
-		return found
-	default:
-		return !found
-	}
+	return r.op.holds(labelled{found, listed})
 }
 
 // String names the peer as Cilium's cache of selectors does.

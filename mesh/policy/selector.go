@@ -92,15 +92,23 @@ func (r *requirement) matches(id identity) bool {
 			break
 		}
 	}
-	switch r.op {
+	return r.op.holds(labelled{found, listed})
+}
+
+// labelled is what an identity says of one key: found, if it has it, and listed, if with a value of the requirement.
+type labelled struct{ found, listed bool }
+
+// holds decides a requirement.
+func (o operator) holds(l labelled) bool {
+	switch o {
 	case in:
-		return listed
+		return l.listed
 	case notIn:
-		return !listed
+		return !l.listed
 	case exists:
-		return found
+		return l.found
 	default:
-		return !found
+		return !l.found
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // mesh makes a namespace with a whole, ready mesh in it.
@@ -66,9 +68,9 @@ func TestApplyTwice(t *testing.T) {
 // settled waits until the conditions of the mesh's objects are final.
 func settled(t *testing.T, ns string) {
 	t.Helper()
-	eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Meshed=True Meshed") })
-	eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Covered=True Covered") })
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Meshed=True Meshed") })
+	cluster.Eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Covered=True Covered") })
+	cluster.Eventually(t, func() error {
 		return hasCondition(t, object(t, ns, "gateway", "default-gateway"), "Covered=True Covered")
 	})
 }
@@ -106,7 +108,7 @@ func TestReadModifyWrite(t *testing.T) {
 
 	// Leaving gives back both rules as the user wrote them.
 	kubectl(t, "annotate", "-n", ns, "service", "whoami", "daprise.dev/enabled-")
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		have := rules(t, ns, "whoami-route")
 		if strings.Contains(have, "invoke") || strings.Count(have, `"name":"whoami"`) != 2 {
 			return fmt.Errorf("not restored: %s", have)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // gone fails while objects of companions are left in a namespace.
@@ -71,7 +73,7 @@ spec: {selector: {app: mine}, ports: [{port: 50002}]}
 	before := object(t, ns, "service", "whoami-dapr")
 	out, err := try(t, in(ns, service))
 	if err == nil {
-		eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Companion=False Conflict") })
+		cluster.Eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Companion=False Conflict") })
 	} else if !strings.Contains(out, "DPR305") {
 		t.Fatalf("refused, but not with DPR305:\n%s", out)
 	}
@@ -86,7 +88,7 @@ func TestLeavingAndDeletion(t *testing.T) {
 		const ns = "leave"
 		mesh(t, ns)
 		kubectl(t, "annotate", "-n", ns, "service/whoami", "gateway/default-gateway", "daprise.dev/enabled-")
-		eventually(t, func() error { return gone(t, ns) })
+		cluster.Eventually(t, func() error { return gone(t, ns) })
 		if have := rules(t, ns, "whoami-route"); strings.Contains(have, "invoke") {
 			t.Errorf("the route is not restored: %s", have)
 		}
@@ -98,7 +100,7 @@ func TestLeavingAndDeletion(t *testing.T) {
 		const ns = "delete"
 		mesh(t, ns)
 		kubectl(t, "delete", "-n", ns, "service/whoami", "gateway/default-gateway", "--wait=false")
-		eventually(t, func() error { return gone(t, ns) })
+		cluster.Eventually(t, func() error { return gone(t, ns) })
 	})
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // TestDeleteCollection: what one DELETE may not do, a deletecollection may not either.
@@ -37,7 +39,7 @@ func TestNamespaceDeletion(t *testing.T) {
 				t.Cleanup(func() { startServer(t) })
 			}
 			kubectl(t, "delete", "namespace", ns, "--wait=false")
-			eventually(t, func() error {
+			cluster.Eventually(t, func() error {
 				if out := kubectl(t, "get", "namespace", ns, "--ignore-not-found", "-o", "name"); strings.TrimSpace(out) != "" {
 					return fmt.Errorf("namespace %s is still there", ns)
 				}
@@ -71,12 +73,12 @@ func TestRestart(t *testing.T) {
 	// Policies may always be written in an emergency.
 	kubectl(t, "delete", "-n", ns, "ciliumnetworkpolicy", "to-whoami")
 	startServer(t)
-	eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Covered=False NotIsolated") })
+	cluster.Eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Covered=False NotIsolated") })
 	if !exists(t, ns, "deployment", "whoami-dapr") {
 		t.Error("a companion that was started has been withdrawn")
 	}
 	apply(t, in(ns, policies))
-	eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Covered=True Covered") })
+	cluster.Eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Covered=True Covered") })
 	apply(t, other)
 	if have := rules(t, ns, "other-route"); !strings.Contains(have, rewritten) {
 		t.Errorf("not rewritten: %s", have)
@@ -93,7 +95,7 @@ func TestUnannotatedNeverReachUs(t *testing.T) {
 	apply(t, strings.ReplaceAll(in(ns, service), "name: whoami", "name: enrolled"))
 
 	calls := map[string]int{}
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		events, err := shared.AuditEvents()
 		if err != nil {
 			return err

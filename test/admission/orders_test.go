@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // hash is a run of hex digits as long as the shortest hash that daprise writes.
@@ -55,7 +57,7 @@ func applied(t *testing.T, ns string, parts []string) string {
 		apply(t, bundle...)
 	}
 	ready(t, ns)
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		if have := rules(t, ns, "whoami-route"); !strings.Contains(have, rewritten) {
 			return fmt.Errorf("not rewritten: %s", have)
 		}

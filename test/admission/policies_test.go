@@ -5,6 +5,8 @@ package admission_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // open lets every pod of the namespace reach the app's companion.
@@ -81,5 +83,5 @@ func TestGenerate(t *testing.T) {
 	apply(t, in(ns, route))
 	settled(t, ns)
 	kubectl(t, "annotate", "-n", ns, "service/whoami", "gateway/default-gateway", "daprise.dev/enabled-")
-	eventually(t, func() error { return gone(t, ns) })
+	cluster.Eventually(t, func() error { return gone(t, ns) })
 }

@@ -13,7 +13,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -48,27 +47,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return code
-}
-
-const (
-	settle = 90 * time.Second
-	poll   = 50 * time.Millisecond
-)
-
-// eventually waits until check returns nil, and fails with its last error.
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(settle)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", settle, err)
-		}
-		time.Sleep(poll)
-	}
 }
 
 // namespace makes a namespace with labels ("key=value") and deletes it after the test.
@@ -171,8 +149,8 @@ func hasCondition(t *testing.T, u *unstructured.Unstructured, want string) error
 // ready waits until the companions of app whoami and Gateway default-gateway of a namespace are ready.
 func ready(t *testing.T, ns string) {
 	t.Helper()
-	eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Companion=True Ready") })
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Companion=True Ready") })
+	cluster.Eventually(t, func() error {
 		return hasCondition(t, object(t, ns, "gateway", "default-gateway"), "Companion=True Ready")
 	})
 }

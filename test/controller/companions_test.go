@@ -19,6 +19,7 @@ import (
 
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mesh/companion"
+	"github.com/daprise/daprise/test/cluster"
 )
 
 func ownedKinds() []schema.GroupVersionKind {
@@ -77,7 +78,7 @@ func TestGeneratedPoliciesComeFirstAndGoLast(t *testing.T) {
 	hasReason(t, ns, "whoami", "Covered", "Covered")
 
 	unenrol(t, ns, "whoami")
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		policies := &ciliumv2.CiliumNetworkPolicyList{}
 		if err := shared.Client.List(t.Context(), policies, client.InNamespace(ns)); err != nil {
 			return err
@@ -147,7 +148,7 @@ func TestAChangeOfStrategyNeverLeavesNoReadyCompanion(t *testing.T) {
 	if err := shared.Client.Patch(t.Context(), enrolled(ns, "whoami"), client.RawPatch("application/merge-patch+json", patch)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		found, err := exists(t.Context(), ns, "whoami-dapr", deployment(ns, ""))
 		if err == nil && found {
 			err = errors.New("the Deployment of the former strategy is still there")
@@ -175,7 +176,7 @@ func alwaysReady(ctx context.Context, ns, id string) error {
 		if err == nil && !anyReady(pods.Items) {
 			return fmt.Errorf("none of %d pods is ready", len(pods.Items))
 		}
-		time.Sleep(poll)
+		time.Sleep(cluster.Poll)
 	}
 	return nil
 }
@@ -206,7 +207,7 @@ func TestDriftIsCorrected(t *testing.T) {
 	if err := shared.Client.Patch(t.Context(), deployment(ns, "whoami-dapr"), client.RawPatch("application/merge-patch+json", patch)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		names, err := made(t.Context(), ns)
 		if err != nil {
 			return err
@@ -244,7 +245,7 @@ func TestNothingIsWrittenWhenIdle(t *testing.T) {
 func settledWrites(t *testing.T, ns string) int {
 	t.Helper()
 	last := -1
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		now := writes(t, ns)
 		if now != last {
 			last = now
@@ -284,7 +285,7 @@ func writes(t *testing.T, ns string) int {
 
 func nothingLeft(t *testing.T, ns string) {
 	t.Helper()
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		names, err := made(t.Context(), ns)
 		if err == nil && len(names) > 0 {
 			err = fmt.Errorf("left: %v", names)
@@ -295,7 +296,7 @@ func nothingLeft(t *testing.T, ns string) {
 
 func withoutConditions(t *testing.T, ns, service string) {
 	t.Helper()
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		s := &corev1.Service{}
 		if err := shared.Client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: service}, s); err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // TestGrantsFollowAllowedRoutes: a namespace whose routes go through the ingress companion of another is let in for as long as the Gateway
@@ -89,7 +90,7 @@ func label(t *testing.T, ns, key, value string) {
 // granted waits until a namespace's ReferenceGrants have exactly these names.
 func granted(t *testing.T, ns string, names ...string) {
 	t.Helper()
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		var got []string
 		for _, grant := range grants(t, ns) {
 			got = append(got, grant.GetName())

@@ -18,6 +18,7 @@ import (
 
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mesh/companion"
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // BenchmarkCompanions compares how long the controllers take to apply the companions of many Services of one namespace with how long a
@@ -94,7 +95,7 @@ func controllers(b *testing.B, n int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	for ctx := b.Context(); ; time.Sleep(poll) {
+	for ctx := b.Context(); ; time.Sleep(cluster.Poll) {
 		ready, err := reported(ctx, ns)
 		if err != nil || ready == n {
 			return time.Since(began), err

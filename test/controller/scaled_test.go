@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // TestAnAutoscalersReplicasStay: what a HorizontalPodAutoscaler sets is left as it is, also when the companion is applied again; what
@@ -27,7 +28,7 @@ func TestAnAutoscalersReplicasStay(t *testing.T) {
 	if err := shared.Client.Patch(t.Context(), deployment(ns, "whoami-dapr"), client.RawPatch("application/merge-patch+json", patch)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		d := &appsv1.Deployment{}
 		if err := shared.Client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "whoami-dapr"}, d); err != nil {
 			return err
@@ -53,7 +54,7 @@ func scale(t *testing.T, ns, manager string, replicas int) {
 
 func replicasBecome(t *testing.T, ns string, want int32) {
 	t.Helper()
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		d := &appsv1.Deployment{}
 		if err := shared.Client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "whoami-dapr"}, d); err != nil {
 			return err

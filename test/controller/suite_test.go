@@ -122,31 +122,10 @@ func startControllers(ctx context.Context, api *rest.Config, interval time.Durat
 		select {
 		case err := <-stopped:
 			return nil, fmt.Errorf("the manager ended: %w", err)
-		case <-time.After(poll):
+		case <-time.After(cluster.Poll):
 		}
 	}
 	return stopped, nil
-}
-
-const (
-	settle = 60 * time.Second
-	poll   = 50 * time.Millisecond
-)
-
-// eventually waits until check returns nil, and fails with its last error.
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(settle)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", settle, err)
-		}
-		time.Sleep(poll)
-	}
 }
 
 // namespace makes a namespace with labels and deletes it after the test.
@@ -196,7 +175,7 @@ func unenrol(t *testing.T, ns, name string) {
 // hasReason waits for a condition of a Service to have a reason.
 func hasReason(t *testing.T, ns, service, kind, reason string) {
 	t.Helper()
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		s := &corev1.Service{}
 		if err := shared.Client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: service}, s); err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // gateway is a Gateway as it is stored after admission of its enrolment with app ID "ingress".
@@ -85,7 +86,7 @@ func settled(t *testing.T, object client.Object) {
 	t.Helper()
 	switch object.(type) {
 	case *gatewayv1.Gateway:
-		eventually(t, func() error {
+		cluster.Eventually(t, func() error {
 			g := &gatewayv1.Gateway{}
 			if err := shared.Client.Get(t.Context(), client.ObjectKeyFromObject(object), g); err != nil {
 				return err
@@ -100,7 +101,7 @@ func settled(t *testing.T, object client.Object) {
 // admits waits until the access control of an app's companion allows exactly some callers of its namespace.
 func admits(t *testing.T, ns, id string, callers ...string) {
 	t.Helper()
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		found, err := allowed(t, ns, id)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -76,7 +77,18 @@ func applied(ctx context.Context, manifest []byte) error {
 	})
 }
 
-func routeIsRewritten(ctx context.Context) error { return routeLeadsTo(ctx, ingressName) }
+// appliedFile applies a manifest of testdata.
+func appliedFile(ctx context.Context, name string) error {
+	manifest, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		return err
+	}
+	return applied(ctx, manifest)
+}
+
+func routeIsRewritten(ctx context.Context) error {
+	return routeLeadsTo(ctx, "whoami-route", ingressName)
+}
 
 func answersDirectly(ctx context.Context) error {
 	answer, err := ask(ctx, request{path: "/"})

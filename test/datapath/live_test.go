@@ -31,7 +31,7 @@ func TestLeavingAndJoiningUnderLoad(t *testing.T) {
 
 	annotateService(ctx, t, "daprise.dev/enabled-")
 	eventually(ctx, t, "the route is the user's again", func(ctx context.Context) error {
-		return routeLeadsTo(ctx, "whoami")
+		return routeLeadsTo(ctx, "whoami-route", "whoami")
 	})
 	eventually(ctx, t, "the companion is gone", companionIsGone)
 	annotateService(ctx, t, annotate)
@@ -151,13 +151,13 @@ func until(ctx context.Context, t *testing.T, l *load, more int) {
 	})
 }
 
-func routeLeadsTo(ctx context.Context, service string) error {
+func routeLeadsTo(ctx context.Context, name, service string) error {
 	var route gatewayv1.HTTPRoute
-	if err := shared.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "whoami-route"}, &route); err != nil {
+	if err := shared.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &route); err != nil {
 		return err
 	}
 	if to := string(route.Spec.Rules[0].BackendRefs[0].Name); to != service {
-		return fmt.Errorf("HTTPRoute whoami-route leads to %s", to)
+		return fmt.Errorf("HTTPRoute %s leads to %s", name, to)
 	}
 	return nil
 }

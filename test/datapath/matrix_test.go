@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 const (
@@ -42,23 +40,15 @@ func echo(t *testing.T) {
 var installEcho = sync.OnceValue(func() error {
 	ctx, cancel := context.WithTimeout(context.Background(), enrolLimit)
 	defer cancel()
-	manifest, err := os.ReadFile("testdata/echo.yaml")
-	if err != nil {
-		return err
-	}
-	if err := applied(ctx, manifest); err != nil {
+	if err := appliedFile(ctx, "echo.yaml"); err != nil {
 		return err
 	}
 	if err := shared.WaitDeployment(ctx, client.ObjectKey{Namespace: namespace, Name: "echo-dapr"}); err != nil {
 		return err
 	}
 	return shared.Eventually(ctx, "both hosts lead to echo", func(ctx context.Context) error {
-		var route gatewayv1.HTTPRoute
-		if err := shared.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "echo"}, &route); err != nil {
+		if err := routeLeadsTo(ctx, "echo", ingressName); err != nil {
 			return err
-		}
-		if to := string(route.Spec.Rules[0].BackendRefs[0].Name); to != ingressName {
-			return fmt.Errorf("HTTPRoute echo leads to %s", to)
 		}
 		_, err := bothWays(ctx, request{path: "/"})
 		return err

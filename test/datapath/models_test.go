@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -61,11 +60,7 @@ func models(t *testing.T) {
 var installModels = sync.OnceValue(func() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*enrolLimit)
 	defer cancel()
-	manifest, err := os.ReadFile("testdata/models.yaml")
-	if err != nil {
-		return err
-	}
-	if err := applied(ctx, manifest); err != nil {
+	if err := appliedFile(ctx, "models.yaml"); err != nil {
 		return err
 	}
 	for _, p := range gateways()[1:] {

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 const headerHost = "header.example.com"
@@ -37,23 +36,15 @@ func attacked(t *testing.T) {
 var installAttacked = sync.OnceValue(func() error {
 	ctx, cancel := context.WithTimeout(context.Background(), enrolLimit)
 	defer cancel()
-	manifest, err := os.ReadFile("testdata/attacks.yaml")
-	if err != nil {
-		return err
-	}
-	if err := applied(ctx, manifest); err != nil {
+	if err := appliedFile(ctx, "attacks.yaml"); err != nil {
 		return err
 	}
 	if err := shared.WaitDeployment(ctx, client.ObjectKey{Namespace: namespace, Name: "private-dapr"}); err != nil {
 		return err
 	}
 	return shared.Eventually(ctx, "the route in header form leads to echo", func(ctx context.Context) error {
-		var route gatewayv1.HTTPRoute
-		if err := shared.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "echo-header"}, &route); err != nil {
+		if err := routeLeadsTo(ctx, "echo-header", ingressName); err != nil {
 			return err
-		}
-		if to := string(route.Spec.Rules[0].BackendRefs[0].Name); to != ingressName {
-			return fmt.Errorf("HTTPRoute echo-header leads to %s", to)
 		}
 		got, err := reach(ctx, request{host: headerHost, path: "/"})
 		if err == nil && got.app != "echo" {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/daprise/daprise/test/cluster"
 	"github.com/daprise/daprise/test/controlplane"
@@ -100,7 +99,7 @@ func TestLateKinds(t *testing.T) {
 	apply(t, c, gatewayAndRoute)
 	await(t, c, "gateway", "default-gateway", "Companion=True Ready")
 	await(t, c, "service", "whoami", "Companion=True Ready")
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		out, err := c.Kubectl(t.Context(), "get", "httproute", "whoami-route", "-o", "jsonpath={.spec.rules}")
 		if err == nil && !strings.Contains(out.Stdout, "/v1.0/invoke/whoami.default/method//") {
 			err = fmt.Errorf("not rewritten: %s", out.Stdout)
@@ -111,7 +110,7 @@ func TestLateKinds(t *testing.T) {
 
 func apply(t *testing.T, c *cluster.Cluster, documents string) {
 	t.Helper()
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		_, err := c.KubectlIn(t.Context(), []byte(documents), "apply", "-f", "-")
 		return err
 	})
@@ -132,7 +131,7 @@ func notExists(t *testing.T, c *cluster.Cluster, kind, name string) {
 func await(t *testing.T, c *cluster.Cluster, kind, name, want string) {
 	t.Helper()
 	const format = `jsonpath={range .status.conditions[*]}{.type}={.status} {.reason}{"\n"}{end}`
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		out, err := c.Kubectl(context.Background(), "get", kind, name, "-o", format)
 		if err != nil {
 			return err
@@ -144,19 +143,4 @@ func await(t *testing.T, c *cluster.Cluster, kind, name, want string) {
 		}
 		return fmt.Errorf("%s %s has no condition %q but\n%s", kind, name, want, out.Stdout)
 	})
-}
-
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
 }

@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // documents decodes YAML documents, without empty ones.
@@ -111,7 +113,7 @@ func enrol(t *testing.T, ns string) {
 		}
 	})
 	apply(t, in(ns, policies), in(ns, gateway), in(ns, service), in(ns, route))
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		if have := target(t, ns); !strings.Contains(have, rewritten) {
 			return fmt.Errorf("the route is not rewritten: %q", have)
 		}

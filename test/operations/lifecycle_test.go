@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/daprise/daprise/test/cluster"
 )
 
 // install installs the chart, or upgrades it, with Pods that no node can take.
@@ -74,7 +76,7 @@ func TestLifecycle(t *testing.T) {
 		t.Errorf("%s replicas after the upgrade", replicas)
 	}
 	// The caBundle is the server's and not the chart's: the upgrade has left it, or the server has written it back.
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		if text, err := try(t, in(ns, route)); err != nil {
 			return fmt.Errorf("%w: %s", err, text)
 		}

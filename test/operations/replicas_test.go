@@ -23,6 +23,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/daprise/daprise/test/cluster"
 	"github.com/daprise/daprise/test/controlplane"
 )
 
@@ -52,7 +53,7 @@ var replicas atomic.Int32
 func startReplica(t *testing.T, args ...string) *replica {
 	t.Helper()
 	r := launchReplica(t, args...)
-	eventually(t, func() error {
+	cluster.Eventually(t, func() error {
 		if err := r.program.Running(); err != nil {
 			t.Fatal(err)
 		}

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/daprise/daprise/test/cluster"
 	"github.com/daprise/daprise/test/controlplane"
@@ -80,27 +79,6 @@ func build(ctx context.Context) error {
 		return fmt.Errorf("build daprise-webhook: %w\n%s", err, out)
 	}
 	return nil
-}
-
-const (
-	settle = 90 * time.Second
-	poll   = 50 * time.Millisecond
-)
-
-// eventually waits until check returns nil, and fails with its last error.
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(settle)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", settle, err)
-		}
-		time.Sleep(poll)
-	}
 }
 
 // kubectl runs a command that must succeed, and returns both outputs.
