@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -24,40 +26,71 @@ type edited struct {
 
 // writeFiles writes files as one stream, each document as edit says; what is not in edit stays byte for byte.
 func writeFiles(out io.Writer, files []document.File, edit map[*document.Document]edited) error {
-	var last byte = '\n'
-	began := false
+	s := &stream{out: bufio.NewWriter(out), last: '\n'}
 	for _, file := range files {
-		text := rendered(file, edit)
-		if len(text) == 0 {
-			continue
+		s.begin()
+		for text := range file.Written(func(d *document.Document) ([]byte, bool) {
+			if e, ok := edit[d]; ok {
+				return e.text, e.keep
+			}
+			return d.Text, true
+		}) {
+			s.write(text)
 		}
-		if last != '\n' {
-			text = append([]byte("\n"), text...)
-		}
-		if began && !bytes.HasPrefix(bytes.TrimSpace(text), []byte("---")) {
-			text = append([]byte("---\n"), text...)
-		}
-		if _, err := out.Write(text); err != nil {
-			return err
-		}
-		began, last = true, text[len(text)-1]
+		s.end()
 	}
-	return nil
+	return s.out.Flush()
 }
 
-// rendered is a file with its documents edited.
-func rendered(file document.File, edit map[*document.Document]edited) []byte {
-	var b bytes.Buffer
-	for _, s := range file.Segments {
-		if e, ok := edit[s.Document]; ok && s.Document != nil {
-			if e.keep {
-				b.Write(e.text)
-			}
-			continue
-		}
-		b.Write(s.Text)
+// stream is files in one. Errors of out come with its Flush.
+type stream struct {
+	out *bufio.Writer
+	// last is the last byte written.
+	last byte
+	// began says that a file was written before this one, started that this one has been.
+	began, started bool
+	// head is the space with which a file begins: what follows it decides how it is set apart from the file before.
+	head []byte
+}
+
+func (s *stream) begin() { s.head, s.started = nil, false }
+
+func (s *stream) write(text []byte) {
+	if s.started {
+		s.put(text)
+		return
 	}
-	return b.Bytes()
+	if len(s.head) > 0 {
+		text = slices.Concat(s.head, text)
+	}
+	if s.head = text; len(bytes.TrimSpace(text)) > 0 {
+		s.start()
+	}
+}
+
+// end writes a file that is nothing but space.
+func (s *stream) end() {
+	if len(s.head) > 0 && !s.started {
+		s.start()
+	}
+}
+
+func (s *stream) start() {
+	if s.last != '\n' {
+		s.put([]byte("\n"))
+	}
+	if s.began && !bytes.HasPrefix(bytes.TrimSpace(s.head), []byte("---")) {
+		s.put([]byte("---\n"))
+	}
+	s.put(s.head)
+	s.began, s.started = true, true
+}
+
+func (s *stream) put(text []byte) {
+	if len(text) > 0 {
+		s.last = text[len(text)-1]
+		_, _ = s.out.Write(text) // Flush tells
+	}
 }
 
 func inject() *cobra.Command {

@@ -20,10 +20,27 @@ type span struct {
 // listItems finds the items of a List in its text, without parsing them: a List may hold a whole cluster. It finds none where the text is
 // not written as programs and people write it; the whole is then read as one object.
 func listItems(d *Document) ([]span, bool) {
-	if d.isJSON() {
-		return jsonItems(d.Text)
+	if start := jsonStart(d.Text); start >= 0 {
+		return jsonItems(d.Text, start)
 	}
 	return yamlItems(d.Text)
+}
+
+// jsonStart is where the brace stands that a document begins with, after markers, comments and space, or -1.
+func jsonStart(text []byte) int {
+	at := 0
+	for line := range bytes.Lines(text) {
+		rest := bytes.TrimLeft(line, " \t\r\n\ufeff")
+		switch {
+		case isMarker(line, "---"), len(rest) == 0, rest[0] == '#':
+			at += len(line)
+		case rest[0] == '{':
+			return at + len(line) - len(rest)
+		default:
+			return -1
+		}
+	}
+	return -1
 }
 
 // yamlItems finds the items of a block sequence "items:" at the top level.
@@ -114,9 +131,9 @@ func isAnchorName(name string) bool {
 	return name != "" && !strings.ContainsAny(name, "*/.,[]{}\"'")
 }
 
-// jsonItems finds the items of a JSON List by the offsets of a decoder.
-func jsonItems(text []byte) ([]span, bool) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
+// jsonItems finds the items of a JSON List, which begins at an offset, by the offsets of a decoder.
+func jsonItems(text []byte, start int) ([]span, bool) {
+	decoder := json.NewDecoder(bytes.NewReader(text[start:]))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
 		return nil, false
 	}
@@ -128,7 +145,7 @@ func jsonItems(text []byte) ([]span, bool) {
 			return nil, false
 		}
 		if key == "items" {
-			if items, err = arrayItems(decoder, text); err != nil {
+			if items, err = arrayItems(decoder, text, start); err != nil {
 				return nil, false
 			}
 			continue
@@ -144,7 +161,7 @@ func jsonItems(text []byte) ([]span, bool) {
 	return items, len(items) > 0 && strings.HasSuffix(kind, "List")
 }
 
-func arrayItems(decoder *json.Decoder, text []byte) ([]span, error) {
+func arrayItems(decoder *json.Decoder, text []byte, start int) ([]span, error) {
 	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
 		return nil, err
 	}
@@ -154,7 +171,7 @@ func arrayItems(decoder *json.Decoder, text []byte) ([]span, error) {
 		if err := decoder.Decode(&item); err != nil {
 			return nil, err
 		}
-		to := int(decoder.InputOffset())
+		to := start + int(decoder.InputOffset())
 		from := to - len(item)
 		items = append(items, span{from: from, to: to, dash: -1, column: from - 1 - bytes.LastIndexByte(text[:from], '\n')})
 	}

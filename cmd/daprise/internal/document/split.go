@@ -5,8 +5,11 @@ package document
 import (
 	"bytes"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // File is one file of the input, in segments that make up its bytes.
@@ -22,11 +25,25 @@ type Segment struct {
 	Text []byte
 	// Document is the object that Text is, or nil.
 	Document *Document
+	// listed is how Text stands in a List.
+	listed listed
 }
 
-// Parse reads a file. What cannot be read becomes a Problem and passes through as it is.
+// listed says whether a segment is part of a List written as JSON, whose items are set apart by commas.
+type listed int
+
+const (
+	// alone is text outside of such a List, and what begins or ends it.
+	alone listed = iota
+	// item is an item, readable or not.
+	item
+	// separator is what stands between two items.
+	separator
+)
+
+// Parse reads a file, its objects side by side. What cannot be read becomes a Problem and passes through as it is.
 func Parse(name string, data []byte) File {
-	p := &parser{file: File{Name: name}}
+	p := &parser{}
 	line := 1
 	for number := 1; len(data) > 0; number++ {
 		size := chunk(data)
@@ -34,7 +51,15 @@ func Parse(name string, data []byte) File {
 		line += bytes.Count(data[:size], []byte("\n"))
 		data = data[size:]
 	}
-	return p.file
+	p.read()
+	file := File{Name: name, Segments: make([]Segment, 0, len(p.parts))}
+	for i := range p.parts {
+		file.Segments = append(file.Segments, p.parts[i].Segment)
+		if problem := p.parts[i].problem; problem != nil {
+			file.Problems = append(file.Problems, *problem)
+		}
+	}
+	return file
 }
 
 // chunk is the length of the first document of a YAML stream. A line that begins with "---" or "..." ends a document whatever it is
@@ -69,63 +94,82 @@ func isMarker(line []byte, marker string) bool {
 	return len(line) == len(marker) || bytes.IndexByte([]byte(" \t\r\n"), line[len(marker)]) >= 0
 }
 
-type parser struct{ file File }
+// part is a segment, and what is wrong with it.
+type part struct {
+	Segment
+	problem *Problem
+}
+
+type parser struct{ parts []part }
 
 func (p *parser) pass(text []byte) {
 	if len(text) > 0 {
-		p.file.Segments = append(p.file.Segments, Segment{Text: text})
+		p.parts = append(p.parts, part{Segment: Segment{Text: text}})
 	}
 }
 
-// chunk reads one document of the stream.
+// list says of the parts from one on how they stand in a List.
+func (p *parser) list(from int, how listed) {
+	for i := from; i < len(p.parts); i++ {
+		p.parts[i].listed = how
+	}
+}
+
+// chunk takes apart one document of the stream.
 func (p *parser) chunk(d *Document) {
 	if items, ok := listItems(d); ok {
 		p.items(d, items)
 		return
 	}
-	if len(d.Text) > MaxSize {
-		p.oversized(d)
-		return
-	}
-	if isEmpty(d.Text) {
-		p.pass(d.Text)
-		return
-	}
 	p.object(d)
-	last := p.file.Segments[len(p.file.Segments)-1].Document
-	if last != nil && last.Kind == "List" && bytes.Contains(last.JSON, []byte(`"items":[{`)) {
-		p.file.Problems = append(p.file.Problems, d.Problem(
-			"the items of this List cannot be told apart (they share an anchor, or are indented unevenly); write them as documents of their own"))
-	}
 }
 
-// object reads one object.
+// object takes in one object, to be read, or what is none.
 func (p *parser) object(d *Document) {
-	if err := d.decode(); err != nil {
-		p.file.Problems = append(p.file.Problems, d.broken(err))
+	switch {
+	case len(d.Text) > MaxSize:
+		p.parts = append(p.parts, part{Segment{Text: d.Text}, &Problem{
+			File: d.File, Line: d.Line, Document: d.place(),
+			Message: "has " + strconv.Itoa(len(d.Text)) + " bytes, over " + strconv.Itoa(MaxSize) + ": no API server would store it, and it is not read",
+		}})
+	case isEmpty(d.Text):
 		p.pass(d.Text)
-		return
+	default:
+		p.parts = append(p.parts, part{Segment: Segment{Text: d.Text, Document: d}})
 	}
-	if string(d.JSON) == "null" {
-		p.pass(d.Text)
-		return
-	}
-	if d.Kind == "" {
-		p.file.Problems = append(p.file.Problems, d.Problem("no kind: not a Kubernetes object"))
-		p.pass(d.Text)
-		return
-	}
-	p.file.Segments = append(p.file.Segments, Segment{Text: d.Text, Document: d})
 }
 
-// oversized passes a document through that is too large for an object. It is a problem only if its kind, read off the text, is one
-// that the API server would have to store.
-func (p *parser) oversized(d *Document) {
-	p.pass(d.Text)
-	p.file.Problems = append(p.file.Problems, Problem{
-		File: d.File, Line: d.Line, Document: d.place(),
-		Message: "has " + strconv.Itoa(len(d.Text)) + " bytes, over " + strconv.Itoa(MaxSize) + ": no API server would store it, and it is not read",
-	})
+// read reads all objects, as many at a time as there are processors: reading is most of the work of a large input.
+func (p *parser) read() {
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		readers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(p.parts)); i = next.Add(1) - 1 {
+				p.parts[i].read()
+			}
+		})
+	}
+	readers.Wait()
+}
+
+// read reads the part's object. A part that holds none, or one that cannot be read, is text alone.
+func (p *part) read() {
+	d := p.Document
+	if d == nil {
+		return
+	}
+	err := d.decode()
+	switch {
+	case err != nil:
+		p.Document, p.problem = nil, new(d.broken(err))
+	case string(d.JSON) == "null":
+		p.Document = nil
+	case d.Kind == "":
+		p.Document, p.problem = nil, new(d.Problem("no kind: not a Kubernetes object"))
+	case d.Item == 0 && d.Kind == "List" && bytes.Contains(d.JSON, []byte(`"items":[{`)):
+		p.problem = new(d.Problem("the items of this List cannot be told apart (they share an anchor, or are indented unevenly); write them as documents of their own"))
+	}
 }
 
 // items reads the items of a List.
@@ -136,14 +180,19 @@ func (p *parser) items(list *Document, items []span) {
 		line += bytes.Count(list.Text[at:to], []byte("\n"))
 		at = to
 	}
+	commas := len(items) > 0 && items[0].dash < 0
 	for i, s := range items {
+		before := len(p.parts)
 		p.pass(list.Text[at:s.from])
+		if commas && i > 0 {
+			p.list(before, separator)
+		}
+		before = len(p.parts)
 		advance(s.from)
 		d := &Document{File: list.File, Number: list.Number, Item: i + 1, Line: line, Text: list.Text[s.from:s.to], dash: s.dash, column: s.column}
-		if len(d.Text) > MaxSize {
-			p.oversized(d)
-		} else {
-			p.object(d)
+		p.object(d)
+		if commas {
+			p.list(before, item)
 		}
 		advance(s.to)
 	}
