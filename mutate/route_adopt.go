@@ -3,10 +3,13 @@
 package mutate
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	kjson "sigs.k8s.io/json"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -191,7 +194,27 @@ func directTree(namespace string, r *rule, t target, apps []mesh.App) map[string
 	if len(filters) == 0 {
 		delete(tree, "filters")
 	}
+	if invocation, _ := mesh.RuleInvocation(r.Filters); t.form == mesh.InvokePrefix && strings.Trim(invocation.Path, "/") == "" && len(r.Matches) == 1 && userPath(r.Filters).ReplacePrefixMatch != nil {
+		tree["matches"] = unslashed(r)
+	}
 	return tree
+}
+
+// unslashed are the matches of a rule of one match, whose prefix is taken away, without the slash at its end: it means nothing, but that Cilium would
+// leave a path alone that has none there.
+func unslashed(r *rule) any {
+	matches := list(r.tree["matches"])
+	if len(r.Matches[0].path) < 2 || !strings.HasSuffix(r.Matches[0].path, "/") {
+		return r.tree["matches"]
+	}
+	match := object(matches[0])
+	if raw, ok := matches[0].(json.RawMessage); ok {
+		if kjson.UnmarshalCaseSensitivePreserveInts(raw, &match) != nil {
+			return matches // it was decoded before
+		}
+	}
+	path := withKey(object(match["path"]), "value", strings.TrimRight(r.Matches[0].path, "/"))
+	return []any{withKey(match, "path", path)}
 }
 
 // unnamed takes from backendRefs, which are changed, the filters by which they name their apps.
@@ -229,7 +252,7 @@ func directRewrite(filter map[string]any, r *rule) map[string]any {
 		delete(rewrite, "path")
 	case path.ReplacePrefixMatch != nil:
 		rewrite["path"] = map[string]any{
-			"type": string(gatewayv1.PrefixMatchHTTPPathModifier), "replacePrefixMatch": "/" + strings.Trim(invocation.Path, "/"),
+			"type": string(gatewayv1.PrefixMatchHTTPPathModifier), "replacePrefixMatch": directPrefix(invocation.Path, match.path),
 		}
 	default:
 		rewrite["path"] = map[string]any{
@@ -240,6 +263,16 @@ func directRewrite(filter map[string]any, r *rule) map[string]any {
 		return nil
 	}
 	return withKey(filter, "urlRewrite", rewrite)
+}
+
+// directPrefix is the user's own replacement of a prefix, of what follows an invocation path. Slashes at its end mean nothing, with one
+// exception: Cilium up to 1.18 puts none between what replaces "/" and what follows it, and takes one away, so that the second of two is
+// what keeps them apart.
+func directPrefix(replacement, prefix string) string {
+	if strings.Trim(prefix, "/") == "" && strings.HasSuffix(replacement, "//") {
+		return "/" + strings.TrimLeft(replacement, "/")
+	}
+	return "/" + strings.Trim(replacement, "/")
 }
 
 // directHeaders is a RequestHeaderModifier without what an invocation needs, or nil.

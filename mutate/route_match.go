@@ -19,9 +19,31 @@ type ruleMatch struct {
 	explicit bool
 	// method is empty for any.
 	method string
-	// headers are the names of those matched.
-	headers []string
+	// headers are those that a request must have.
+	headers []headerMatch
 }
+
+// headerMatch is what is read of one header of a match.
+type headerMatch struct {
+	name, value string
+	// kind is empty for an exact value.
+	kind gatewayv1.HeaderMatchType
+}
+
+func (h *headerMatch) decodeField(key []byte, value json.RawMessage) error {
+	switch string(key) {
+	case "name":
+		return decodeText(value, &h.name)
+	case "value":
+		return decodeText(value, &h.value)
+	case "type":
+		return decodeText(value, &h.kind)
+	}
+	return nil
+}
+
+// exact says whether the value is the header's whole value.
+func (h *headerMatch) exact() bool { return h.kind == "" || h.kind == gatewayv1.HeaderMatchExact }
 
 // anyMatch is the match of a rule that has none.
 func anyMatch() ruleMatch {
@@ -49,15 +71,8 @@ func (m *ruleMatch) decodeField(key []byte, value json.RawMessage) error {
 		return decodeText(value, &m.method)
 	case "headers":
 		return eachElement(value, func(header json.RawMessage) error {
-			name := ""
-			err := eachField(header, func(key []byte, value json.RawMessage) error {
-				if string(key) != "name" {
-					return nil
-				}
-				return decodeText(value, &name)
-			})
-			m.headers = append(m.headers, name)
-			return err
+			m.headers = append(m.headers, headerMatch{})
+			return eachField(header, m.headers[len(m.headers)-1].decodeField)
 		})
 	}
 	return nil

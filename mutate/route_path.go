@@ -98,6 +98,10 @@ func prefixValue(base, prefix, replacement string) (value, reason string) {
 	}
 	value = base + strings.TrimRight(replacement, "/")
 	if strings.Trim(replacement, "/") == "" {
+		if len(prefix) > 1 && strings.HasSuffix(prefix, "/") {
+			// Cilium takes such a prefix away only where the slash is there: for /a/, the path /a stays as it is.
+			return "", fmt.Sprintf("the replacement %q of the prefix %q", replacement, prefix)
+		}
 		value += "//"
 	}
 	if len(value) > maxPath {

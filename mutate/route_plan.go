@@ -227,12 +227,7 @@ func stripsPrefix(fields *ruleFields) bool {
 	if user == nil || user.ReplacePrefixMatch == nil || strings.Trim(*user.ReplacePrefixMatch, "/") != "" {
 		return false
 	}
-	for i := range fields.Matches {
-		if strings.Trim(fields.Matches[i].path, "/") != "" {
-			return true
-		}
-	}
-	return false
+	return *user.ReplacePrefixMatch == "" || slices.ContainsFunc(fields.Matches, func(m ruleMatch) bool { return strings.Trim(m.path, "/") != "" })
 }
 
 // form is the form of the route's rules: what the route asks for, else what its Gateway does; always header form in a namespace of

@@ -108,9 +108,29 @@ func direct(view *mesh.View, d model.Delivery) end {
 		if e.Path, carries = carriedPath(d.Request.Path); !carries {
 			return end{Status: http.StatusInternalServerError}
 		}
-		e.Header.Del("Upgrade")
+		if e.Header.Get("Content-Type") != "application/grpc" {
+			e.Header = carriedHeader(e.Header)
+		}
 	}
 	return e
+}
+
+// carriedHeader is what the app gets of a request's headers over HTTP (docs/routes.md, "What Dapr does not carry").
+func carriedHeader(header http.Header) http.Header {
+	left := http.Header{}
+	for name, values := range header {
+		switch lower := strings.ToLower(name); {
+		case slices.Contains([]string{
+			"connection", "destination-app-id", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+			"transfer-encoding", "upgrade",
+		}, lower), strings.HasSuffix(lower, "-bin"):
+		case strings.HasPrefix(lower, "grpc-"):
+			left[http.CanonicalHeaderKey("dapr-"+lower)] = values
+		default:
+			left[name] = values
+		}
+	}
+	return left
 }
 
 func arrived(view *mesh.View, a model.Arrival) end {
