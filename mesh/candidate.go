@@ -41,7 +41,7 @@ func Consider(objects Objects, config Config, object metav1.Object) Candidate {
 	if !ok {
 		return Candidate{}
 	}
-	r := &resolver{objects: objects.In(self.Namespace).With(object).sorted(), config: config}
+	r := &resolver{objects: objects.In(self.Namespace).With(object).around(object).sorted(), config: config}
 	var candidate Candidate
 	for _, c := range r.claims() {
 		if slices.ContainsFunc(c.members, func(m member) bool { return m.object == self }) {

@@ -129,30 +129,68 @@ func answered(t *rapid.T, o mesh.Objects, got mesh.Enrolled) {
 	}
 }
 
-// TestConsiderProperties: an object that stands among others stands when it is considered as it is, unless it stands by its age alone;
-// and considering it never says more about it than resolving all with it as the youngest.
+// anyOf draws one of the objects.
+func anyOf(t *rapid.T, o mesh.Objects) metav1.Object {
+	var all []metav1.Object
+	for _, s := range o.Services {
+		all = append(all, s)
+	}
+	for _, d := range o.Deployments {
+		all = append(all, d)
+	}
+	for _, g := range o.Gateways {
+		all = append(all, g)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return rapid.SampledFrom(all).Draw(t, "considered")
+}
+
+// young is an object without an age.
+func young(object metav1.Object) metav1.Object {
+	var copied metav1.Object
+	switch object := object.(type) {
+	case *corev1.Service:
+		copied = object.DeepCopy()
+	case *appsv1.Deployment:
+		copied = object.DeepCopy()
+	case *gatewayv1.Gateway:
+		copied = object.DeepCopy()
+	}
+	copied.SetCreationTimestamp(metav1.Time{})
+	return copied
+}
+
+// TestConsiderProperties: considering an object says of it what resolving all says with it as the youngest, whatever else there is: what it
+// comes to, and every finding.
 func TestConsiderProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObjects(t)
-		if len(o.Services) == 0 {
+		object := anyOf(t, o)
+		if object == nil {
 			return
 		}
-		s := o.Services[0]
-		young := s.DeepCopy()
-		young.CreationTimestamp = metav1.Time{}
-		all := mesh.Enrol(o.With(young), mesh.DefaultConfig())
-		got := mesh.Consider(o, mesh.DefaultConfig(), s)
+		self := mesh.ObjectOf(object)
+		all := mesh.Enrol(o.With(young(object)), mesh.DefaultConfig())
+		got := mesh.Consider(o, mesh.DefaultConfig(), object)
 		var want []mesh.Finding
 		for _, f := range all.Findings {
-			if f.Object.Kind == "Service" && f.Object.Name == s.Name {
+			if f.Object == self {
 				want = append(want, f)
 			}
 		}
 		if diff := cmp.Diff(want, got.Findings); diff != "" {
 			t.Fatalf("findings (-want +got):\n%s", diff)
 		}
-		if enrolled := s.Annotations[mesh.AnnotationEnabled] == "true" && len(want) == 0; enrolled != (got.App != nil) {
-			t.Fatalf("enrolled %t, app %+v", enrolled, got.App)
+		if enrolled := object.GetAnnotations()[mesh.AnnotationEnabled] == "true" && len(want) == 0; enrolled != (got.ID() != "") {
+			t.Fatalf("enrolled %t, app ID %q", enrolled, got.ID())
+		}
+		if got.App != nil && !slices.ContainsFunc(all.Apps, func(a mesh.App) bool { return cmp.Equal(a, *got.App) }) {
+			t.Fatalf("the app is %+v, among all %+v", *got.App, all.Apps)
+		}
+		if got.Ingress != nil && !slices.ContainsFunc(all.Ingresses, func(g mesh.Ingress) bool { return cmp.Equal(g, *got.Ingress) }) {
+			t.Fatalf("the ingress is %+v, among all %+v", *got.Ingress, all.Ingresses)
 		}
 	})
 }

@@ -83,8 +83,15 @@ func (r *resolver) namedService(object Object, d *appsv1.Deployment, name string
 
 // selects says whether a Service's endpoints are a Deployment's pods. A companion's own Service has a companion's pods.
 func selects(s *corev1.Service, d *appsv1.Deployment) bool {
-	return s.Namespace == d.Namespace && s.Spec.Type != corev1.ServiceTypeExternalName && len(s.Spec.Selector) > 0 &&
-		labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(d.Spec.Template.Labels))
+	if s.Namespace != d.Namespace || s.Spec.Type == corev1.ServiceTypeExternalName || len(s.Spec.Selector) == 0 {
+		return false
+	}
+	for key, value := range s.Spec.Selector {
+		if have, ok := d.Spec.Template.Labels[key]; !ok || have != value {
+			return false
+		}
+	}
+	return true
 }
 
 // sidecar says whether pods of a template get a sidecar of Dapr's injector, which reads the value as kit's IsTruthy does.
