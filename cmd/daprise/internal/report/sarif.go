@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/validate/catalog"
@@ -103,9 +105,7 @@ func writeSARIF(out io.Writer, r Report) error {
 	for _, p := range r.Problems {
 		invocation.Notifications = append(invocation.Notifications, sarifNotification{
 			Level: "error", Message: sarifText{p.Document + ": " + p.Message},
-			Locations: []sarifLocation{{Physical: sarifPhysical{
-				Artifact: sarifArtifact{filepath.ToSlash(p.File)}, Region: &sarifRegion{StartLine: p.Line, StartColumn: p.Column},
-			}}},
+			Locations: sarifPlaces(p.File, sarifRegion{StartLine: p.Line, StartColumn: p.Column}),
 		})
 	}
 	run.Invocations = []sarifInvocation{invocation}
@@ -122,17 +122,31 @@ func writeSARIF(out io.Writer, r Report) error {
 }
 
 func sarifLocations(f Finding) []sarifLocation {
-	if f.File == "" {
+	places := sarifPlaces(f.File, sarifRegion{StartLine: f.Line, StartColumn: f.Column})
+	for i := range places {
+		places[i].Logical = []sarifLogical{{FullyQualifiedName: f.Object.String(), Kind: "resource"}}
+	}
+	return places
+}
+
+// sarifPlaces is a place in a file: none for what is in no file, and no region where the line is not known. SARIF counts both from 1.
+func sarifPlaces(file string, region sarifRegion) []sarifLocation {
+	if file == "" {
 		return nil
 	}
-	l := sarifLocation{
-		Physical: sarifPhysical{Artifact: sarifArtifact{filepath.ToSlash(f.File)}},
-		Logical:  []sarifLogical{{FullyQualifiedName: f.Object.String(), Kind: "resource"}},
-	}
-	if f.Line > 0 {
-		l.Physical.Region = &sarifRegion{StartLine: f.Line, StartColumn: f.Column}
+	l := sarifLocation{Physical: sarifPhysical{Artifact: sarifArtifact{uriOf(file)}}}
+	if region.StartLine > 0 {
+		l.Physical.Region = &region
 	}
 	return []sarifLocation{l}
+}
+
+// uriOf is a file's path, or the URL that it was read from, as a URI reference.
+func uriOf(file string) string {
+	if strings.HasPrefix(file, "http://") || strings.HasPrefix(file, "https://") {
+		return file
+	}
+	return (&url.URL{Path: filepath.ToSlash(file)}).String()
 }
 
 func sarifLevel(s mesh.Severity) string {
