@@ -215,3 +215,25 @@ func BenchmarkTrace(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLargeFile analyzes 100 MB: a cluster's ConfigMaps, of 50 KB each, around 100 apps.
+func BenchmarkLargeFile(b *testing.B) {
+	var text strings.Builder
+	text.WriteString(manyApps(100))
+	line := "    " + strings.Repeat("x", 95) + "\n"
+	for i := 0; text.Len() < 100<<20; i++ {
+		fmt.Fprintf(&text, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: data-%d, namespace: team-0}\ndata:\n  text: |\n%s", i, strings.Repeat(line, 500))
+	}
+	file := filepath.Join(b.TempDir(), "large.yaml")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(text.Len()))
+	text.Reset()
+	for b.Loop() {
+		var errs bytes.Buffer
+		if status := run(context.Background(), []string{"analyze", "-f", file}, streams{nil, io.Discard, &errs}); status != 0 {
+			b.Fatalf("exit status %d:\n%s", status, errs.String())
+		}
+	}
+}

@@ -62,7 +62,7 @@ func (e *exposing) run(command *cobra.Command, args []string) error {
 		return err
 	}
 	e.ciliumVersion = defaultCilium
-	w, files, err := e.open(command)
+	w, files, err := e.ask(command)
 	if err != nil {
 		return err
 	}

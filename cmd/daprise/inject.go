@@ -124,20 +124,20 @@ func injected(command *cobra.Command, w *world.World, files []document.File) err
 	for _, d := range w.LeftOut {
 		edit[d] = edited{}
 	}
+	changes := make([]document.Change, 0, len(w.Objects))
 	for _, o := range w.Objects {
 		object, err := o.Written()
 		if err != nil {
 			return err
 		}
-		text, err := o.Document.With(object)
-		if err != nil {
-			return fmt.Errorf("write %s: %w", o.Name, err)
-		}
-		edit[o.Document] = edited{text: text, keep: true}
+		changes = append(changes, document.Change{Document: o.Document, Object: object})
 		refused = refused || o.Refused()
 		for _, f := range o.Findings {
 			command.PrintErr(report.Text(place(o, f), painter(command.ErrOrStderr())))
 		}
+	}
+	if err := keep(edit, changes); err != nil {
+		return err
 	}
 	out := &counter{to: command.OutOrStdout()}
 	if err := writeFiles(out, files, edit); err != nil {
@@ -157,6 +157,15 @@ func injected(command *cobra.Command, w *world.World, files []document.File) err
 		return &exit{status: exitFindings, err: errFound}
 	}
 	return nil
+}
+
+// keep notes the texts of changed documents.
+func keep(edit map[*document.Document]edited, changes []document.Change) error {
+	texts, err := document.WithAll(changes)
+	for i, text := range texts {
+		edit[changes[i].Document] = edited{text: text, keep: true}
+	}
+	return err
 }
 
 // counter knows how a stream ended.
@@ -233,6 +242,7 @@ cluster, too.`,
 
 func uninjected(command *cobra.Command, w *world.World, files []document.File) error {
 	edit := map[*document.Document]edited{}
+	var changes []document.Change
 	for _, o := range w.Objects {
 		if o.IsGenerated() {
 			edit[o.Document] = edited{}
@@ -242,11 +252,10 @@ func uninjected(command *cobra.Command, w *world.World, files []document.File) e
 		if err != nil {
 			return err
 		}
-		text, err := o.Document.With(object)
-		if err != nil {
-			return fmt.Errorf("write %s: %w", o.Name, err)
-		}
-		edit[o.Document] = edited{text: text, keep: true}
+		changes = append(changes, document.Change{Document: o.Document, Object: object})
+	}
+	if err := keep(edit, changes); err != nil {
+		return err
 	}
 	if err := writeFiles(command.OutOrStdout(), files, edit); err != nil {
 		return err

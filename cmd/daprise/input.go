@@ -62,14 +62,10 @@ func (in *input) bind(command *cobra.Command) {
 
 // bindLive adds the flags of a command that may read a cluster.
 func (in *input) bindLive(command *cobra.Command) {
-	command.Flags().BoolVar(&in.live, "live", false, "read the cluster, too: files stand for objects that are written to it")
-	bindAccess(command, &in.access)
-}
-
-// bindAccess adds the flags by which a cluster is found, as kubectl's.
-func bindAccess(command *cobra.Command, access *live.Access) {
-	command.Flags().StringVar(&access.Kubeconfig, "kubeconfig", "", "kubeconfig file")
-	command.Flags().StringVar(&access.Context, "context", "", "context of the kubeconfig file")
+	flags := command.Flags()
+	flags.BoolVar(&in.live, "live", false, "read the cluster, too: files stand for objects that are written to it")
+	flags.Lookup("namespace").Usage += "; with --live that of the context by default"
+	in.access.Bind(flags)
 }
 
 // asked has the input judged as what is asked for, whether it is covered yet or not.
@@ -80,23 +76,37 @@ func (in *input) read(command *cobra.Command) ([]document.File, error) {
 	in.sources.Stdin = command.InOrStdin()
 	var files []document.File
 	if in.live {
-		reader, err := in.access.Client()
-		if err != nil {
-			return nil, err
-		}
-		stored, err := live.Read(command.Context(), reader, mesh.DefaultConfig())
+		stored, err := in.stored(command)
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, stored)
-		// What a cluster does not say is not assumed.
-		in.ciliumVersion = ""
 		if len(in.sources.Files)+len(in.sources.Kustomize) == 0 {
 			return files, nil
 		}
 	}
 	read, err := in.sources.Read(command.Context())
 	return append(files, read...), err
+}
+
+// stored is what the cluster holds. What a cluster does not say is not assumed, and files without a namespace are for that of the context,
+// as they are for kubectl.
+func (in *input) stored(command *cobra.Command) (document.File, error) {
+	reader, err := in.access.Client()
+	if err != nil {
+		return document.File{}, err
+	}
+	config, err := live.MeshConfig(command.Context(), reader)
+	if err != nil {
+		return document.File{}, err
+	}
+	in.ciliumVersion = ""
+	if !command.Flags().Changed("namespace") {
+		if in.namespace, err = in.access.Namespace(); err != nil {
+			return document.File{}, err
+		}
+	}
+	return live.Read(command.Context(), reader, config)
 }
 
 // open reads the input into a World.
@@ -110,6 +120,20 @@ func (in *input) open(command *cobra.Command) (*world.World, []document.File, er
 		return nil, nil, err
 	}
 	w, err := world.New(command.Context(), files, options)
+	return w, files, err
+}
+
+// ask reads the input into a World of which only pods and policies are asked.
+func (in *input) ask(command *cobra.Command) (*world.World, []document.File, error) {
+	files, err := in.read(command)
+	if err != nil {
+		return nil, nil, err
+	}
+	options, err := in.options(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := world.Enrolled(files, options)
 	return w, files, err
 }
 

@@ -62,7 +62,7 @@ func (t *tracing) run(command *cobra.Command, _ []string) error {
 		return fmt.Errorf("-o: %w: %q; it is text or json", errFormat, t.output)
 	}
 	t.ciliumVersion = defaultCilium
-	w, files, err := t.open(command)
+	w, files, err := t.ask(command)
 	if err != nil {
 		return err
 	}

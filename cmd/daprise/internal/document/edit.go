@@ -54,6 +54,25 @@ func (d *Document) With(object []byte) ([]byte, error) {
 	return text, nil
 }
 
+// Change is a document and what its object is changed to, as JSON.
+type Change struct {
+	Document *Document
+	Object   []byte
+}
+
+// WithAll is With for many documents, side by side: their texts in the same order.
+func WithAll(changes []Change) ([][]byte, error) {
+	texts, errs := make([][]byte, len(changes)), make([]error, len(changes))
+	sideBySide(len(changes), func(i int) { texts[i], errs[i] = changes[i].Document.With(changes[i].Object) })
+	for i, err := range errs {
+		if err != nil {
+			d := changes[i].Document
+			return nil, fmt.Errorf("write %s %s: %w", d.Kind, d.Name, err)
+		}
+	}
+	return texts, nil
+}
+
 // valueOf decodes JSON for comparison, numbers digit by digit.
 func valueOf(data []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))

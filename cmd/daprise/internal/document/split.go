@@ -5,11 +5,8 @@ package document
 import (
 	"bytes"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 )
 
 // File is one file of the input, in segments that make up its bytes.
@@ -51,7 +48,8 @@ func Parse(name string, data []byte) File {
 		line += bytes.Count(data[:size], []byte("\n"))
 		data = data[size:]
 	}
-	p.read()
+	// Reading objects is most of the work of a large input.
+	sideBySide(len(p.parts), func(i int) { p.parts[i].read() })
 	file := File{Name: name, Segments: make([]Segment, 0, len(p.parts))}
 	for i := range p.parts {
 		file.Segments = append(file.Segments, p.parts[i].Segment)
@@ -137,20 +135,6 @@ func (p *parser) object(d *Document) {
 	default:
 		p.parts = append(p.parts, part{Segment: Segment{Text: d.Text, Document: d}})
 	}
-}
-
-// read reads all objects, as many at a time as there are processors: reading is most of the work of a large input.
-func (p *parser) read() {
-	var next atomic.Int64
-	var readers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		readers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(p.parts)); i = next.Add(1) - 1 {
-				p.parts[i].read()
-			}
-		})
-	}
-	readers.Wait()
 }
 
 // read reads the part's object. A part that holds none, or one that cannot be read, is text alone.

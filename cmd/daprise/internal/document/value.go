@@ -43,6 +43,9 @@ func valueOfScalar(node *yaml.Node) any {
 	if node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		return node.Value
 	}
+	if isWord(node.Value) {
+		return node.Value
+	}
 	data, err := syaml.YAMLToJSON([]byte(node.Value))
 	if err != nil {
 		return node.Value
@@ -58,6 +61,26 @@ func valueOfScalar(node *yaml.Node) any {
 		return value
 	}
 }
+
+// isWord says that a plain scalar can be nothing but a string: it begins with a letter, and is not one of the words that YAML 1.1 reads as
+// something else (yaml.org/type/bool, yaml.org/type/null). Most scalars are such words, and parsing each takes long.
+func isWord(value string) bool {
+	if value == "" || !isLetter(value[0]) {
+		return false
+	}
+	for i := range len(value) {
+		if c := value[i]; !isLetter(c) && (c < '0' || c > '9') && strings.IndexByte("-_./", c) < 0 {
+			return false
+		}
+	}
+	switch strings.ToLower(value) {
+	case "y", "n", "yes", "no", "on", "off", "true", "false", "null":
+		return false
+	}
+	return true
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 // writtenJSON is a node as JSON in the layout of the document.
 func (d *Document) writtenJSON(node *yaml.Node) ([]byte, error) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	syaml "sigs.k8s.io/yaml"
 )
 
 // TestWrittenJSONList leaves items out of a List in JSON: what is written is a List of the others, and their bytes are as they were.
@@ -85,4 +86,28 @@ func without(f File, kinds []string) string {
 		b.Write(text)
 	}
 	return b.String()
+}
+
+// TestWords: what counts as a word without being parsed is what a parser reads as that string.
+func TestWords(t *testing.T) {
+	words := 0
+	for _, value := range []string{
+		"app", "whoami-v1", "daprise.dev/app-id", "ClusterIP", "v1.2", "x86_64", "a/b", "None", "Infinity", "nan", "e5", "Yes1", "no-way",
+		"yes", "No", "ON", "off", "y", "N", "true", "FALSE", "null", "Null", "~", "", "1", "0x10", "1e5", "12:30", "1_000", ".inf", "2026-01-01", "-", "a b", "a: b", "a #b",
+	} {
+		if !isWord(value) {
+			continue
+		}
+		words++
+		data, err := syaml.YAMLToJSON([]byte(value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := valueOf(data); err != nil || got != value {
+			t.Errorf("%q is read as %v, error %v", value, got, err)
+		}
+	}
+	if words != 13 {
+		t.Errorf("%d words", words)
+	}
 }

@@ -6,67 +6,54 @@ package live
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/daprise/daprise/cmd/daprise/internal/document"
 	"github.com/daprise/daprise/cmd/daprise/internal/world"
-	"github.com/daprise/daprise/controller"
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/webhook/hooks"
 )
 
-// pageSize of lists.
-const pageSize = 500
-
-// Access says how the API server is reached, as kubectl's flags do.
-type Access struct {
-	Kubeconfig string
-	Context    string
-}
-
-// Config is the connection, with room for the lists of one command.
-func (a Access) Config() (*rest.Config, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = a.Kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: a.Context}).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("find the cluster: %w", err)
+// MeshConfig is the config file that the cluster's daprise-webhook follows, or the defaults where there is none.
+func MeshConfig(ctx context.Context, reader client.Reader) (mesh.Config, error) {
+	configMap := &corev1.ConfigMap{}
+	err := reader.Get(ctx, client.ObjectKey{Namespace: mesh.SystemNamespace, Name: hooks.ConfigMapName}, configMap)
+	if apierrors.IsNotFound(err) {
+		return mesh.DefaultConfig(), nil
 	}
-	config.QPS, config.Burst = 50, 100
+	if err != nil {
+		return mesh.Config{}, fmt.Errorf("get ConfigMap %s/%s: %w", mesh.SystemNamespace, hooks.ConfigMapName, err)
+	}
+	config, err := mesh.ParseConfig([]byte(configMap.Data[hooks.KeyConfig]))
+	if err != nil {
+		return mesh.Config{}, fmt.Errorf("ConfigMap %s/%s: %w", mesh.SystemNamespace, hooks.ConfigMapName, err)
+	}
 	return config, nil
-}
-
-// Client reads and writes the API server.
-func (a Access) Client() (client.Client, error) {
-	config, err := a.Config()
-	if err != nil {
-		return nil, err
-	}
-	scheme, err := controller.Scheme()
-	if err != nil {
-		return nil, err
-	}
-	c, err := client.New(config, client.Options{Scheme: scheme})
-	if err != nil {
-		return nil, fmt.Errorf("connect to the cluster: %w", err)
-	}
-	return c, nil
 }
 
 // Read reads all objects of the cluster that decisions look at, as a file without a name. Kinds that are not served have no objects.
 func Read(ctx context.Context, reader client.Reader, config mesh.Config) (document.File, error) {
-	var file document.File
+	r := &reading{reader: reader}
 	for _, k := range world.Kinds() {
-		if err := list(ctx, reader, k, &file); err != nil {
-			return file, err
+		var selected client.MatchingLabels
+		if k.Owned {
+			selected = client.MatchingLabels{mesh.LabelManagedBy: mesh.ManagedByDaprise}
+		}
+		if err := r.list(ctx, k.GroupVersionKind, selected); err != nil {
+			return r.file, err
+		}
+	}
+	// Pods are many, and asked of where companions are alone.
+	for _, namespace := range r.enrolled {
+		if err := r.list(ctx, corev1.SchemeGroupVersion.WithKind("Pod"), client.InNamespace(namespace)); err != nil {
+			return r.file, err
 		}
 	}
 	for _, s := range world.Surroundings(config) {
@@ -77,54 +64,49 @@ func Read(ctx context.Context, reader client.Reader, config mesh.Config) (docume
 			continue
 		}
 		if err != nil {
-			return file, fmt.Errorf("get %s %s: %w", s.Kind, s.Name, err)
+			return r.file, fmt.Errorf("get %s %s: %w", s.Kind, s.Name, err)
 		}
-		if err := add(&file, object); err != nil {
-			return file, err
-		}
-	}
-	return file, nil
-}
-
-func list(ctx context.Context, reader client.Reader, k world.Kind, file *document.File) error {
-	var selected client.MatchingLabels
-	if k.Owned {
-		selected = client.MatchingLabels{mesh.LabelManagedBy: mesh.ManagedByDaprise}
-	}
-	token := ""
-	for {
-		page := &unstructured.UnstructuredList{}
-		page.SetGroupVersionKind(k.GroupVersion().WithKind(k.Kind + "List"))
-		err := reader.List(ctx, page, selected, client.Limit(pageSize), client.Continue(token))
-		if notServed(err) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("list %s: %w", k.Kind, err)
-		}
-		for i := range page.Items {
-			if err := add(file, &page.Items[i]); err != nil {
-				return err
-			}
-		}
-		if token = page.GetContinue(); token == "" {
-			return nil
+		if err := r.add(object); err != nil {
+			return r.file, err
 		}
 	}
+	return r.file, nil
 }
 
-// notServed says that a list failed since the API server does not know the kind.
-func notServed(err error) bool {
-	discovery := new(apiutil.ErrResourceDiscoveryFailed)
-	return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || errors.As(err, &discovery)
+// reading is one Read under way.
+type reading struct {
+	reader client.Reader
+	file   document.File
+	// enrolled are the namespaces that hold an enrolled object, sorted.
+	enrolled []string
 }
 
-func add(file *document.File, object *unstructured.Unstructured) error {
+func (r *reading) list(ctx context.Context, gvk schema.GroupVersionKind, option client.ListOption) error {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	objects, err := List[*unstructured.Unstructured](ctx, r.reader, list, option)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := r.add(object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reading) add(object *unstructured.Unstructured) error {
+	if object.GetAnnotations()[mesh.AnnotationEnabled] == "true" {
+		if i, found := slices.BinarySearch(r.enrolled, object.GetNamespace()); !found {
+			r.enrolled = slices.Insert(r.enrolled, i, object.GetNamespace())
+		}
+	}
 	object.SetManagedFields(nil)
 	data, err := json.Marshal(object.Object)
 	if err != nil {
 		return fmt.Errorf("encode %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
-	file.Segments = append(file.Segments, document.Segment{Document: document.Stored(data)})
+	r.file.Segments = append(r.file.Segments, document.Segment{Document: document.Stored(data)})
 	return nil
 }

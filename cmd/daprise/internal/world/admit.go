@@ -177,7 +177,7 @@ func standingOf(objects mesh.Objects, denied map[mesh.Object]bool) map[string]me
 
 // route mutates a route.
 func (w *World) route(ctx context.Context, o *Object) error {
-	world, err := w.At(ctx, o.Name.Namespace)
+	world, err := w.about(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (w *World) validate(ctx context.Context, o *Object) error {
 		w.settle(o, nil)
 		return nil
 	}
-	world, err := w.At(ctx, o.Name.Namespace)
+	world, err := w.about(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ const (
 	groupGateway    = gatewayv1.GroupName
 	groupCilium     = "cilium.io"
 	groupNetworking = networkingv1.GroupName
+	kindCIDRGroup   = "CiliumCIDRGroup"
 )
 
 // known makes an empty object of each kind that a decision reads. Every version of a kind is read as the one that decisions know: the
@@ -50,6 +51,7 @@ func known() map[schema.GroupKind]func() client.Object {
 		{Group: groupGateway, Kind: "ReferenceGrant"}:            func() client.Object { return &gatewayv1beta1.ReferenceGrant{} },
 		{Group: groupCilium, Kind: policy.KindCNP}:               func() client.Object { return &ciliumv2.CiliumNetworkPolicy{} },
 		{Group: groupCilium, Kind: policy.KindCCNP}:              func() client.Object { return &ciliumv2.CiliumClusterwideNetworkPolicy{} },
+		{Group: groupCilium, Kind: kindCIDRGroup}:                func() client.Object { return &ciliumv2.CiliumCIDRGroup{} },
 		{Group: groupCilium, Kind: "CiliumLocalRedirectPolicy"}:  func() client.Object { return &ciliumv2.CiliumLocalRedirectPolicy{} },
 		{Group: groupNetworking, Kind: policy.KindKNP}:           func() client.Object { return &networkingv1.NetworkPolicy{} },
 		{Group: "dapr.io", Kind: "Configuration"}:                func() client.Object { return &unstructured.Unstructured{} },
@@ -61,7 +63,7 @@ func namespaceKind() schema.GroupKind { return schema.GroupKind{Kind: "Namespace
 
 // clusterScoped says that objects of a known kind have no namespace.
 func clusterScoped(gk schema.GroupKind) bool {
-	return gk.Kind == "Namespace" || gk.Kind == policy.KindCCNP
+	return gk.Kind == "Namespace" || gk.Kind == policy.KindCCNP || gk.Kind == kindCIDRGroup
 }
 
 // decode reads an object as the type that decisions know it as.
@@ -116,12 +118,14 @@ func Kinds() []Kind {
 		of(gateway("v1beta1"), "ReferenceGrant"),
 		of(ciliumv2.SchemeGroupVersion, policy.KindCNP),
 		of(ciliumv2.SchemeGroupVersion, policy.KindCCNP),
+		of(ciliumv2.SchemeGroupVersion, kindCIDRGroup),
 		of(networkingv1.SchemeGroupVersion, policy.KindKNP),
 		owned(corev1.SchemeGroupVersion, "ServiceAccount"),
 		owned(appsv1.SchemeGroupVersion, "DaemonSet"),
 		owned(policyv1.SchemeGroupVersion, "PodDisruptionBudget"),
 		owned(ciliumv2.SchemeGroupVersion, "CiliumLocalRedirectPolicy"),
-		owned(schema.GroupVersion{Group: "dapr.io", Version: "v1alpha1"}, "Configuration"),
+		// Those of users, too: apps name them.
+		of(schema.GroupVersion{Group: "dapr.io", Version: "v1alpha1"}, "Configuration"),
 	}
 }
 

@@ -43,7 +43,8 @@ type World struct {
 	options Options
 	store   *store
 	loader  *controller.Loader
-	loaded  map[string]policy.World
+	// loaded are Worlds by namespace, and everywhere.
+	loaded map[string]policy.World
 	// names finds objects whatever version their documents say: no two kinds that are known have one name.
 	names map[mesh.Object]*Object
 	// Objects are those that a decision reads or writes, in the order of the input.
@@ -81,6 +82,16 @@ func New(ctx context.Context, files []document.File, options Options) (*World, e
 		return nil, err
 	}
 	return w, w.admit(ctx)
+}
+
+// Enrolled reads the documents of files into a World in which enrolments are admitted and nothing else is: enough to ask for the pods and
+// policies of an input.
+func Enrolled(files []document.File, options Options) (*World, error) {
+	w, err := Read(files, options)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.enrol()
 }
 
 // Read reads the documents of files into a World as they are.
@@ -220,31 +231,51 @@ func isEnrollable(gk schema.GroupKind) bool {
 		gk == schema.GroupKind{Group: groupGateway, Kind: mesh.KindGateway}
 }
 
-// At is the World of decisions about one namespace, or about clusterwide objects for "".
-func (w *World) At(ctx context.Context, namespace string) (policy.World, error) {
-	if known, ok := w.loaded[namespace]; ok {
+// All is the World of all decisions. It is loaded once for all, since most of what a decision needs others need, too.
+func (w *World) All(ctx context.Context) (policy.World, error) {
+	return w.load(ctx, everywhere, func() mesh.Need {
+		need := mesh.Need{Namespaces: w.Namespaces(), AllNamespaces: true}
+		for _, o := range w.Objects {
+			of := o.need()
+			need.Namespaces = append(need.Namespaces, of.Namespaces...)
+			need.Gateways, need.Services = append(need.Gateways, of.Gateways...), append(need.Services, of.Services...)
+		}
+		return need.Union(mesh.Need{})
+	})
+}
+
+// about is the World of decisions about one object. A Deployment that is not enrolled needs all Services of its namespace: which of them select
+// its pods is known to nobody yet.
+func (w *World) about(ctx context.Context, o *Object) (policy.World, error) {
+	if o.Kind.Kind != mesh.KindDeployment || o.typed.GetLabels()[mesh.LabelAppID] != "" {
+		return w.All(ctx)
+	}
+	ns := o.Name.Namespace
+	return w.load(ctx, ns, func() mesh.Need {
+		need := mesh.Need{Namespaces: []string{ns}}
+		for _, other := range w.Objects {
+			if other.Name.Namespace == ns {
+				need = need.Union(other.need())
+			}
+		}
+		return need
+	})
+}
+
+// everywhere is what is loaded for all namespaces together.
+const everywhere = ""
+
+// load loads a World, once.
+func (w *World) load(ctx context.Context, key string, need func() mesh.Need) (policy.World, error) {
+	if known, ok := w.loaded[key]; ok {
 		return known, nil
 	}
-	loaded, err := w.loader.Load(ctx, w.need(namespace))
+	loaded, err := w.loader.Load(ctx, need())
 	if err != nil {
 		return policy.World{}, err
 	}
-	w.loaded[namespace] = loaded
+	w.loaded[key] = loaded
 	return loaded, nil
-}
-
-// need is what the decisions about all objects of a namespace need together.
-func (w *World) need(namespace string) mesh.Need {
-	if namespace == "" {
-		return mesh.Need{Namespaces: w.Namespaces(), AllNamespaces: true}
-	}
-	need := mesh.Need{Namespaces: []string{namespace}}
-	for _, o := range w.Objects {
-		if o.Name.Namespace == namespace {
-			need = need.Union(o.need())
-		}
-	}
-	return need
 }
 
 // Namespaces are those of all objects, sorted.
@@ -261,9 +292,6 @@ func (w *World) Namespaces() []string {
 	}
 	return namespaces
 }
-
-// All is the World of everything.
-func (w *World) All(ctx context.Context) (policy.World, error) { return w.At(ctx, "") }
 
 func (w *World) forget() { w.loaded = map[string]policy.World{} }
 
