@@ -54,7 +54,10 @@ func root() *cobra.Command {
 	if strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-") {
 		command.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl daprise"}
 	}
-	command.AddCommand(analyze(), inject(), uninject(), trace(), exposure(), policies(), plan(), drawing(), explain(), printVersion())
+	command.AddCommand(
+		analyze(), inject(), uninject(), trace(), exposure(), policies(), plan(), drawing(), explain(),
+		showStatus(), checkCluster(), install(), disable(), printVersion(), manPages(),
+	)
 	return command
 }
 
