@@ -28,6 +28,10 @@ build: ## build bin/daprise-webhook and bin/daprise
 	$(BUILD) -o bin/daprise-webhook ./cmd/daprise-webhook
 	if [ -d cmd/daprise ]; then $(BUILD) -o bin/daprise ./cmd/daprise; fi
 
+.PHONY: man
+man: build ## write the man pages to bin/man
+	rm -rf bin/man && bin/daprise man bin/man/man1
+
 .PHONY: demo
 demo: ## play the scenario on a real control plane; KEEP=1 leaves it running
 	go run ./hack/demo $(if $(KEEP),-keep)
@@ -55,12 +59,21 @@ SEED ?= 0
 oracle: ## compare verdicts and exposure with Cilium's own engine: make oracle N=20000 SEED=7
 	go -C hack/oracle test -count=1 -v -timeout 0 -run '^TestDifferential' -rapid.nofailfile -rapid.checks=$(N) -rapid.seed=$(SEED) .
 
+.PHONY: browser
+browser: ## try the page of daprise graph in headless Chromium; SHOTS=dir keeps screenshots
+	go vet -tags browser ./cmd/daprise/
+	go test -tags browser -count=1 -v -run '^TestPage$$' ./cmd/daprise/ -args $(if $(SHOTS),-screenshots $(abspath $(SHOTS)))
+
+.PHONY: sarif
+sarif: ## hold what daprise analyze -o sarif writes against the schema of SARIF
+	go -C hack/sarif test -count=1 ./...
+
 .PHONY: bench-datapath
 bench-datapath: ## measure what companions, and sidecars, add to a request; needs root on Linux
 	go test -tags e2e,bench -v -count=1 -timeout 45m -run '^TestBench$$' ./test/datapath/
 
 # What starts goroutines (test/imports holds the list), and what is called from several at once. The pure packages are run below these.
-RACE ?= ./cmd/daprise-webhook/... ./controller/... ./webhook/... ./examples/... ./hack/up/...
+RACE ?= ./cmd/daprise-webhook/... ./cmd/daprise/internal/document/... ./controller/... ./webhook/... ./examples/... ./hack/up/...
 
 .PHONY: race
 race: ## run the tests of what is concurrent under the race detector; needs a C compiler
