@@ -3,6 +3,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"slices"
@@ -110,7 +111,11 @@ func (g Graph) first(id string, rows map[string]int) int {
 // SVG is the graph as a picture of its own.
 func (g Graph) SVG() string {
 	places, height := g.layout()
-	width := 2*margin + int(Backend)*columnWidth + boxWidth
+	last := App
+	if slices.ContainsFunc(g.Nodes, func(n Node) bool { return n.Kind == Backend }) {
+		last = Backend
+	}
+	width := 2*margin + int(last)*columnWidth + boxWidth
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="system-ui, sans-serif" font-size="12">`+"\n", width, height, width, height)
 	b.WriteString("<defs>\n")
@@ -118,11 +123,11 @@ func (g Graph) SVG() string {
 		fmt.Fprintf(&b, `<marker id="end-%s" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="%s"/></marker>`+"\n", s, colour(s))
 	}
 	b.WriteString("</defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n")
-	for k := Gateway; k <= Backend; k++ {
+	for k := Gateway; k <= last; k++ {
 		fmt.Fprintf(&b, `<text x="%d" y="%d" font-weight="600" fill="#3b4450">%s</text>`+"\n", margin+int(k)*columnWidth, margin+12, title(k))
 	}
-	for _, e := range g.Edges {
-		b.WriteString(edgeSVG(e, places))
+	for _, e := range g.drawn() {
+		b.WriteString(e.svg(places))
 	}
 	for _, n := range g.Nodes {
 		b.WriteString(nodeSVG(n, places[n.ID]))
@@ -135,15 +140,51 @@ func title(k Kind) string {
 	return map[Kind]string{Gateway: "Gateways", IngressCompanion: "Ingress companions", Companion: "Companions", App: "Apps", Backend: "Split to"}[k]
 }
 
-func edgeSVG(e Edge, places map[string]point) string {
-	from, to := places[e.From], places[e.To]
-	x1, y1, x2, y2 := from.x+boxWidth, from.y+boxHeight/2, to.x-2, to.y+boxHeight/2
-	bend1, bend2 := 40, -40
-	if to.x <= from.x { // a caller in the same column
-		x2, bend2 = to.x+boxWidth+2, 60
+// lanes is how many trunks fit between two columns.
+const lanes = 6
+
+// drawnEdge is an edge and the lane of its trunk.
+type drawnEdge struct {
+	Edge
+	lane int
+}
+
+// drawn are the edges in the order of drawing: what is not covered lies on top. Those from one node share a trunk, so that five hundred are
+// no more than a line.
+func (g Graph) drawn() []drawnEdge {
+	lane := map[string]int{}
+	edges := make([]drawnEdge, 0, len(g.Edges))
+	for _, e := range g.Edges {
+		if _, ok := lane[e.From]; !ok {
+			lane[e.From] = len(lane) % lanes
+		}
+		edges = append(edges, drawnEdge{e, lane[e.From]})
 	}
-	return fmt.Sprintf(`<path class="edge" data-from="%s" data-to="%s" d="M%d %dC%d %d %d %d %d %d" fill="none" stroke="%s" stroke-width="1.6"%s marker-end="url(#end-%s)"><title>%s</title></path>`+"\n",
-		html.EscapeString(e.From), html.EscapeString(e.To), x1, y1, x1+bend1, y1, x2+bend2, y2, x2, y2, colour(e.State), dash(e.State), e.State, edgeTitle(e))
+	rank := map[State]int{Plain: 0, Covered: 1, Exposed: 2, Blocked: 3}
+	slices.SortStableFunc(edges, func(a, b drawnEdge) int { return cmp.Compare(rank[a.State], rank[b.State]) })
+	return edges
+}
+
+func (e drawnEdge) svg(places map[string]point) string {
+	return fmt.Sprintf(`<path class="edge" data-from="%s" data-to="%s" data-lane="%d" d="%s" fill="none" stroke="%s" stroke-width="1.6"%s marker-end="url(#end-%s)"><title>%s</title></path>`+"\n",
+		html.EscapeString(e.From), html.EscapeString(e.To), e.lane, e.way(places[e.From], places[e.To]), colour(e.State), dash(e.State), e.State, edgeTitle(e.Edge))
+}
+
+// way is the path from one box to another: out to the trunk, along it, and in. The page's script draws the same.
+func (e drawnEdge) way(from, to point) string {
+	x1, y1, x2, y2 := from.x+boxWidth, from.y+boxHeight/2, to.x-2, to.y+boxHeight/2
+	if to.x <= from.x { // a caller in the same column
+		x2 = to.x + boxWidth + 2
+		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+40, y1, x2+60, y2, x2, y2)
+	}
+	if y1 == y2 {
+		return fmt.Sprintf("M%d %dH%d", x1, y1, x2)
+	}
+	trunk, bend := x1+16+5*e.lane, 6
+	if y2 < y1 {
+		bend = -bend
+	}
+	return fmt.Sprintf("M%d %dH%dQ%d %d %d %dV%dQ%d %d %d %dH%d", x1, y1, trunk-6, trunk, y1, trunk, y1+bend, y2-bend, trunk, y2, trunk+6, y2, x2)
 }
 
 // dash tells states apart without colour.
