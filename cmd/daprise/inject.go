@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -203,11 +204,31 @@ func writePlanned(command *cobra.Command, out *counter, planned []controller.Pla
 				return err
 			}
 		}
+	}
+	tellHeld(command, planned)
+	return nil
+}
+
+// tellHeld says which workloads are not written, and why. Many that wait for the same are told in one line.
+func tellHeld(command *cobra.Command, planned []controller.Planned) {
+	const few = 3
+	waiting := map[string][]string{}
+	for _, p := range planned {
 		if p.Held != "" && p.Enrolled {
-			command.PrintErrf("companion %s: its workload is not written yet: %s.\n", p.Ref, p.Held)
+			waiting[p.Held] = append(waiting[p.Held], p.Ref.String())
 		}
 	}
-	return nil
+	for _, p := range planned {
+		refs := waiting[p.Held]
+		switch {
+		case !p.Enrolled || len(refs) == 0:
+		case len(refs) <= few:
+			command.PrintErrf("companion %s: its workload is not written yet: %s.\n", p.Ref, p.Held)
+		default:
+			command.PrintErrf("companions %s and %d more: their workloads are not written yet: %s.\n", strings.Join(refs[:few], ", "), len(refs)-few, p.Held)
+			delete(waiting, p.Held)
+		}
+	}
 }
 
 func uninject() *cobra.Command {

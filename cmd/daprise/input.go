@@ -73,7 +73,7 @@ func (in *input) asked() { in.mode, in.ciliumVersion = string(mesh.ModeAudit), d
 
 // read reads the files and tells what could not be read. The rest is used all the same.
 func (in *input) read(command *cobra.Command) ([]document.File, error) {
-	in.sources.Stdin = command.InOrStdin()
+	in.sources.Stdin, in.sources.Wanted = command.InOrStdin(), world.Wanted()
 	var files []document.File
 	if in.live {
 		stored, err := in.stored(command)

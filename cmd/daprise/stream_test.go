@@ -3,8 +3,10 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -36,5 +38,17 @@ func TestFilesInOneStream(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestManyHeld: what many companions wait for is told in one line.
+func TestManyHeld(t *testing.T) {
+	var out, errs bytes.Buffer
+	if status := run(t.Context(), []string{"inject", "-f", "-"}, streams{strings.NewReader(manyApps(5)), &out, &errs}); status != 0 {
+		t.Fatalf("exit status %d: %s", status, errs.String())
+	}
+	const want = "companions ingress.infra, app-0.team-0, app-1.team-0 and 3 more: their workloads are not written yet: "
+	if !strings.HasPrefix(errs.String(), want) || strings.Count(errs.String(), "\n") != 1 {
+		t.Errorf("told: %s", errs.String())
 	}
 }

@@ -19,6 +19,9 @@ var errNotWritten = errors.New("the changed document does not read as it should"
 // With is the document's text with the object changed to another, given as JSON. Only what differs is written anew: comments stay, and
 // so do the bytes of everything else. It does not modify the document.
 func (d *Document) With(object []byte) ([]byte, error) {
+	if bytes.Equal(object, d.JSON) {
+		return d.Text, nil
+	}
 	want, err := valueOf(object)
 	if err != nil {
 		return nil, err

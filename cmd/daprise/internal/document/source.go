@@ -28,6 +28,8 @@ type Sources struct {
 	// Kustomize are kustomization directories.
 	Kustomize []string
 	Stdin     io.Reader
+	// Wanted says which objects are asked what they hold. The others have no JSON.
+	Wanted func(*Document) bool
 }
 
 // Errors of reading.
@@ -59,7 +61,7 @@ func (s Sources) Read(ctx context.Context) ([]File, error) {
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, Parse(folder, data))
+		files = append(files, parse(folder, data, s.Wanted))
 	}
 	return files, nil
 }
@@ -71,13 +73,13 @@ func (s Sources) read(ctx context.Context, name string) ([]File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read standard input: %w", err)
 		}
-		return []File{Parse(name, data)}, nil
+		return []File{parse(name, data, s.Wanted)}, nil
 	case strings.HasPrefix(name, "http://"), strings.HasPrefix(name, "https://"):
 		data, err := fetched(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		return []File{Parse(name, data)}, nil
+		return []File{parse(name, data, s.Wanted)}, nil
 	}
 	paths, err := s.paths(name)
 	if err != nil {
@@ -89,7 +91,7 @@ func (s Sources) read(ctx context.Context, name string) ([]File, error) {
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, Parse(path, data))
+		files = append(files, parse(path, data, s.Wanted))
 	}
 	return files, nil
 }

@@ -40,6 +40,11 @@ const (
 
 // Parse reads a file, its objects side by side. What cannot be read becomes a Problem and passes through as it is.
 func Parse(name string, data []byte) File {
+	return parse(name, data, func(*Document) bool { return true })
+}
+
+// parse is Parse, without the JSON of objects that nobody asks for: they are most of a large input.
+func parse(name string, data []byte, wanted func(*Document) bool) File {
 	p := &parser{}
 	line := 1
 	for number := 1; len(data) > 0; number++ {
@@ -49,7 +54,12 @@ func Parse(name string, data []byte) File {
 		data = data[size:]
 	}
 	// Reading objects is most of the work of a large input.
-	sideBySide(len(p.parts), func(i int) { p.parts[i].read() })
+	sideBySide(len(p.parts), func(i int) {
+		p.parts[i].read()
+		if d := p.parts[i].Document; d != nil && !wanted(d) {
+			d.JSON = nil
+		}
+	})
 	file := File{Name: name, Segments: make([]Segment, 0, len(p.parts))}
 	for i := range p.parts {
 		file.Segments = append(file.Segments, p.parts[i].Segment)

@@ -19,6 +19,7 @@ import (
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 	kjson "sigs.k8s.io/json"
 
+	"github.com/daprise/daprise/cmd/daprise/internal/document"
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mesh/policy"
 )
@@ -55,6 +56,19 @@ func known() map[schema.GroupKind]func() client.Object {
 		{Group: groupCilium, Kind: "CiliumLocalRedirectPolicy"}:  func() client.Object { return &ciliumv2.CiliumLocalRedirectPolicy{} },
 		{Group: groupNetworking, Kind: policy.KindKNP}:           func() client.Object { return &networkingv1.NetworkPolicy{} },
 		{Group: "dapr.io", Kind: "Configuration"}:                func() client.Object { return &unstructured.Unstructured{} },
+	}
+}
+
+// Wanted says which objects decisions read: those of known kinds, but of ConfigMaps only those that have a name of the surroundings.
+func Wanted() func(*document.Document) bool {
+	kinds := known()
+	return func(d *document.Document) bool {
+		gk := schema.GroupKind{Group: d.Group(), Kind: d.Kind}
+		if gk.Group == "" && gk.Kind == "ConfigMap" {
+			return d.Name == ciliumConfig || d.Name == trustBundle || d.Name == ConfigMap
+		}
+		_, ok := kinds[gk]
+		return ok
 	}
 }
 

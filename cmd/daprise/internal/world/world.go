@@ -104,18 +104,15 @@ func Read(files []document.File, options Options) (*World, error) {
 	if options.Mode != "" {
 		w.options.Config.Defaults.Coverage = options.Mode
 	}
-	kinds := known()
+	kinds, wanted := known(), Wanted()
 	for _, file := range files {
 		for _, segment := range file.Segments {
 			if segment.Document == nil {
 				continue
 			}
 			gk := schema.GroupKind{Group: segment.Document.Group(), Kind: segment.Document.Kind}
-			if empty, ok := kinds[gk]; ok {
+			if empty, ok := kinds[gk]; ok && wanted(segment.Document) {
 				w.read(segment.Document, gk, empty())
-			} else {
-				// Nothing reads it again: a large input is mostly such objects.
-				segment.Document.JSON = nil
 			}
 		}
 	}
