@@ -36,7 +36,9 @@ func grantsOfIngress(view *mesh.View, ingress mesh.Ingress) []client.Object {
 		f := from[ns]
 		f.Kinds = sortedUnion(f.Kinds, nil)
 		f.Services = append([]string{mesh.CompanionName(ingress.ID)}, sortedUnion(f.Services, nil)...)
-		grants = append(grants, companion.Grant(ingress, f))
+		for _, grant := range companion.Grants(ingress, f) {
+			grants = append(grants, grant)
+		}
 	}
 	return grants
 }

@@ -3,17 +3,12 @@
 package companion
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-
-	"github.com/daprise/daprise/mesh"
 )
 
 // Content is a rendered object as it is applied: without status, without nulls, and without the empty structs that Go types write
@@ -49,9 +44,12 @@ func prune(content map[string]any) {
 	}
 }
 
-// UpToDate says whether a live object is what was rendered: each field of desired is in live with the same value, and live has no field
-// that daprise applied before and desired no longer has. What others add (defaults of the API server, entries of other field
-// managers, status) makes no difference. The second half needs live's managedFields and is skipped where there are none.
+// UpToDate says whether a live object is what was rendered: each field of desired is in live with the same value, live has no field that
+// daprise applied before and desired no longer has, and nobody else has written a list or map that is applied as a whole. What others add
+// (defaults of the API server, entries of other field managers, status) makes no difference.
+//
+// Who has written what is in live's managedFields. Where there are none, a list that is applied as a whole has to be as rendered: what
+// the API server may have added to its elements counts as somebody's change. No companion's object has such defaults.
 //
 // It does not modify its arguments. An error means that one of them does not convert or that managedFields cannot be read.
 func UpToDate(desired, live runtime.Object) (bool, error) {
@@ -68,14 +66,28 @@ func UpToDate(desired, live runtime.Object) (bool, error) {
 		unstructured.RemoveNestedField(want.Object, "apiVersion")
 		unstructured.RemoveNestedField(want.Object, "kind")
 	}
-	if !contains(want.Object, have.Object, "") {
+	tracked := len(have.GetManagedFields()) > 0
+	compared := comparison{exact: !tracked}
+	if !compared.contains(want.Object, have.Object, "") {
 		return false, nil
 	}
-	return keepsNothingElse(want, have)
+	if !tracked {
+		return true, nil
+	}
+	return managesAll(want, have)
 }
 
+// comparison is how two contents are compared.
+type comparison struct {
+	// exact says that the elements of lists that are applied as a whole may have nothing more than is wanted.
+	exact bool
+}
+
+// contains says whether have has all of want.
+func contains(want, have any) bool { return comparison{}.contains(want, have, "") }
+
 // contains says whether have has all of want. name is the field that holds them.
-func contains(want, have any, name string) bool {
+func (c comparison) contains(want, have any, name string) bool {
 	switch w := want.(type) {
 	case map[string]any:
 		h, ok := have.(map[string]any)
@@ -83,25 +95,25 @@ func contains(want, have any, name string) bool {
 			return false
 		}
 		for key, value := range w {
-			if !contains(value, h[key], key) {
+			if !c.contains(value, h[key], key) {
 				return false
 			}
 		}
 		return true
 	case []any:
 		h, ok := have.([]any)
-		return ok && containsList(w, h, name)
+		return ok && c.containsList(w, h, name)
 	default:
 		return equalScalars(want, have)
 	}
 }
 
 // containsList compares lists that server-side apply merges by the keys of their elements, and all others as a whole.
-func containsList(want, have []any, name string) bool {
+func (c comparison) containsList(want, have []any, name string) bool {
 	keys := mergeKeys(name)
 	if len(keys) == 0 || !haveKeys(want, keys) {
 		return len(want) == len(have) && !slices.ContainsFunc(seq(len(want)), func(i int) bool {
-			return !contains(want[i], have[i], "")
+			return !c.contains(want[i], have[i], "") || c.exact && !contains(have[i], want[i])
 		})
 	}
 	for _, w := range want {
@@ -110,7 +122,7 @@ func containsList(want, have []any, name string) bool {
 			return false
 		}
 		i := slices.IndexFunc(have, func(h any) bool { return sameKeys(element, h, keys) })
-		if i < 0 || !contains(element, have[i], "") {
+		if i < 0 || !c.contains(element, have[i], "") {
 			return false
 		}
 	}
@@ -175,69 +187,4 @@ func seq(n int) []int {
 		s[i] = i
 	}
 	return s
-}
-
-// keepsNothingElse looks in live's managedFields for fields that daprise applied and want has no longer: applying would remove them.
-// Where others have managed the object and daprise has not, it was never applied, and is not up to date.
-func keepsNothingElse(want, live *unstructured.Unstructured) (bool, error) {
-	entries := live.GetManagedFields()
-	i := slices.IndexFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
-		return e.Manager == mesh.FieldManager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
-	})
-	switch {
-	case len(entries) == 0:
-		return true, nil
-	case i < 0 || entries[i].FieldsV1 == nil:
-		return false, nil
-	}
-	var owned map[string]any
-	if err := json.Unmarshal(entries[i].FieldsV1.GetRawBytes(), &owned); err != nil {
-		return false, fmt.Errorf("read managedFields of %s: %w", mesh.FieldManager, err)
-	}
-	return ownedExists(owned, want.Object), nil
-}
-
-// ownedExists says whether each owned path leads to something in value. Paths are FieldsV1's: "f:name" a field, `k:{"name":"x"}` the
-// element with these keys, "v:…" a member of a set, "." the thing itself (sigs.k8s.io/structured-merge-diff, fieldpath).
-func ownedExists(owned map[string]any, value any) bool {
-	for path, below := range owned {
-		next, found := step(path, value)
-		if !found {
-			return false
-		}
-		if deeper, ok := below.(map[string]any); ok && !ownedExists(deeper, next) {
-			return false
-		}
-	}
-	return true
-}
-
-func step(path string, value any) (any, bool) {
-	kind, rest, _ := strings.Cut(path, ":")
-	switch kind {
-	case "f":
-		fields, ok := value.(map[string]any)
-		next, found := fields[rest]
-		return next, ok && found
-	case "k":
-		var keys map[string]any
-		elements, ok := value.([]any)
-		if json.Unmarshal([]byte(rest), &keys) != nil || !ok {
-			return nil, false
-		}
-		i := slices.IndexFunc(elements, func(e any) bool { return contains(keys, e, "") })
-		if i < 0 {
-			return nil, false
-		}
-		return elements[i], true
-	case "v":
-		var member any
-		elements, ok := value.([]any)
-		if json.Unmarshal([]byte(rest), &member) != nil || !ok {
-			return nil, false
-		}
-		return nil, slices.ContainsFunc(elements, func(e any) bool { return equalScalars(e, member) })
-	default:
-		return value, true
-	}
 }
