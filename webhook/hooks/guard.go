@@ -14,6 +14,9 @@ import (
 // GuardName is the name of the guard and its binding.
 const GuardName = "daprise-companion-label"
 
+// annotationRestarted is what kubectl rollout restart sets on a template (kubectl pkg/polymorphichelpers).
+const annotationRestarted = "kubectl.kubernetes.io/restartedAt"
+
 // serviceAccountUser is daprise's own identity at the API server.
 const serviceAccountUser = "system:serviceaccount:" + mesh.SystemNamespace + ":" + mesh.WebhookService
 
@@ -43,14 +46,15 @@ func metadataOfPods(object string) []string {
 }
 
 // Guard keeps the label daprise.dev/companion, by which policies select companions, in daprise's hands: whoever else could set it on a
-// pod would be let in wherever a companion is. It holds in every namespace, exempt ones included, and fails closed; it is evaluated by
-// the API server itself. An update that leaves labels, templates and spec as they were is anyone's: garbage collection and status
-// writers must not be stopped by it.
+// pod would be let in wherever a companion is. The same goes for what would run beside a companion's daprd, ephemeral containers. It holds
+// in every namespace, exempt ones included, and fails closed; it is evaluated by the API server itself. An update that leaves labels,
+// templates and spec as they were is anyone's: garbage collection and status writers must not be stopped by it. So is kubectl rollout
+// restart, which changes one annotation of a template that says nothing about who a pod is.
 func Guard() (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding) {
 	all := changes()
 	policy := admissionPolicy(GuardName)
 	policy.Spec.MatchConstraints.ResourceRules = []admissionregistrationv1.NamedRuleWithOperations{
-		named(rule("", "v1", all, "pods", "pods/status", "pods/binding", "bindings", "replicationcontrollers", "podtemplates")),
+		named(rule("", "v1", all, "pods", "pods/status", "pods/binding", "pods/ephemeralcontainers", "bindings", "replicationcontrollers", "podtemplates")),
 		named(rule("apps", "v1", all, "deployments", "replicasets", "statefulsets", "daemonsets")),
 		named(rule("batch", "v1", all, "jobs", "cronjobs")),
 	}
@@ -61,6 +65,7 @@ func Guard() (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregi
 	policy.Spec.MatchConditions = []admissionregistrationv1.MatchCondition{
 		{Name: "carries-the-companion-label", Expression: strings.Join(carries, " || ")},
 		{Name: "is-not-unchanged", Expression: "oldObject == null || " + differs("metadata", "labels") + " || " + differs("spec") + " || " + differs("template")},
+		{Name: "is-no-restart", Expression: "!(" + restarts() + ")"},
 	}
 	policy.Spec.Validations = []admissionregistrationv1.Validation{{
 		Expression: "request.userInfo.username in " + list(guarded()),
@@ -71,6 +76,21 @@ func Guard() (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregi
 		Reason: new(metav1.StatusReasonForbidden),
 	}}
 	return policy, binding(GuardName)
+}
+
+// restarts says in CEL that an update of a workload changes nothing but the annotation of kubectl rollout restart on its template.
+func restarts() string {
+	same := func(path, but string) string {
+		within := func(object, other string) string {
+			return "dyn(" + object + ")" + path + ".all(k, k == '" + but + "' || (k in dyn(" + other + ")" + path +
+				" && dyn(object)" + path + "[k] == dyn(oldObject)" + path + "[k]))"
+		}
+		return within("object", "oldObject") + " && " + within("oldObject", "object")
+	}
+	const annotations = ".spec.template.metadata.?annotations.orValue({})"
+	return "oldObject != null && request.kind.group == 'apps' && request.kind.kind in ['Deployment', 'DaemonSet'] && " +
+		"!(" + differs("metadata", "labels") + ") && " + same(".spec", "template") + " && " + same(".spec.template", "metadata") + " && " +
+		same(".spec.template.metadata", "annotations") + " && " + same(annotations, annotationRestarted)
 }
 
 // differs says in CEL that a field of the new object is not what it was in the old one.

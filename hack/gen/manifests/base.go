@@ -31,13 +31,14 @@ func Files(config mesh.Config) ([]File, error) {
 	}
 	mutating, validating := hooks.Configurations(hooks.Options{Labels: labels(), ExemptNamespaces: config.ExemptNamespaces})
 	guard, guardBinding := hooks.Guard()
+	access, accessBinding := hooks.Access()
 	powers, powersBinding := hooks.Powers()
 	images, imagesBinding := hooks.PowersOverImages()
 	return []File{
 		{Path: "base/namespace.yaml", Objects: []runtime.Object{namespace()}},
 		{Path: "base/config.yaml", Objects: []runtime.Object{configMap}},
 		{Path: "base/rbac.yaml", Objects: rbac(config)},
-		{Path: "base/guard.yaml", Objects: []runtime.Object{guard, guardBinding, powers, powersBinding, images, imagesBinding}},
+		{Path: "base/guard.yaml", Objects: []runtime.Object{guard, guardBinding, access, accessBinding, powers, powersBinding, images, imagesBinding}},
 		{Path: "base/server.yaml", Objects: []runtime.Object{service(), deployment(configMap), disruptionBudget()}},
 		{Path: "base/webhooks.yaml", Objects: []runtime.Object{mutating, validating}},
 		{Path: "overlays/cert-manager/certificates.yaml", Objects: certificates()},
