@@ -84,6 +84,14 @@ race: ## run the tests of what is concurrent under the race detector; needs a C 
 bench: ## measure the served admission
 	go run ./hack/bench
 
+# How many Services to enrol, and how many running companions to roll.
+SERVICES ?= 1000
+ROLLED ?= 200
+
+.PHONY: bench-companions
+bench-companions: controlplane ## measure the controllers: many companions against a bare client, idling, rolls
+	go test ./test/controller -v -run '^$$' -bench 'Companions|Roll' -benchtime 1x -timeout 60m -services $(SERVICES) -rolled $(ROLLED)
+
 .PHONY: verify
 verify: verify-format verify-vet verify-tidy verify-generated verify-lint ## check format, vet, tidy modules, generated files, lint
 

@@ -350,14 +350,14 @@ func (b *build) environment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if bundle != nil {
-		b.result.trustAnchors = bundle.Data[trustBundleKey]
-	}
+	b.result.trust = trustOf(bundle, b.loader.now())
 	if _, b.result.dapr, err = list[client.Object](ctx, b.door, ownedConfiguration, scope{namespace: config.Dapr.ControlPlaneNamespace}); err != nil {
 		return fmt.Errorf("find out whether Dapr is installed: %w", err)
 	}
 	if !b.result.dapr {
 		b.note("Configuration")
+		return nil
 	}
+	b.result.daprVersion = b.loader.dapr.version(ctx, b.door, config.Dapr.ControlPlaneNamespace)
 	return nil
 }

@@ -26,7 +26,7 @@ const (
 )
 
 // CacheOptions are those of the manager's cache: Services, Deployments and Gateways as far as they are enrolled, routes, policies and
-// grants whole, of Namespaces the labels, and the two ConfigMaps and one DaemonSet that daprise reads by name. Objects in the cache are
+// grants whole, Dapr's Configurations of users, of Namespaces the labels, and the two ConfigMaps and one DaemonSet that daprise reads by name. Objects in the cache are
 // shared and must not be modified.
 func CacheOptions(config mesh.Config) cache.Options {
 	enrolled := cache.ByObject{Label: enrolledSelector()}
@@ -34,14 +34,16 @@ func CacheOptions(config mesh.Config) cache.Options {
 		DefaultTransform:             cache.TransformStripManagedFields(),
 		DefaultUnsafeDisableDeepCopy: ptr.To(true),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Service{}:      enrolled,
-			&appsv1.Deployment{}:   enrolled,
-			&gatewayv1.Gateway{}:   enrolled,
-			&corev1.Namespace{}:    {Transform: onlyLabels},
-			&corev1.ConfigMap{}:    {Namespaces: configMaps(config), Transform: cache.TransformStripManagedFields()},
-			&appsv1.DaemonSet{}:    {Namespaces: map[string]cache.Config{config.Cilium.Namespace: {FieldSelector: named(ciliumDaemonSet)}}},
-			&gatewayv1.HTTPRoute{}: {Transform: withoutStatus},
-			&gatewayv1.GRPCRoute{}: {Transform: withoutStatus},
+			&corev1.Service{}:    enrolled,
+			&appsv1.Deployment{}: enrolled,
+			&gatewayv1.Gateway{}: enrolled,
+			&corev1.Namespace{}:  {Transform: onlyLabels},
+			&corev1.ConfigMap{}:  {Namespaces: configMaps(config), Transform: cache.TransformStripManagedFields()},
+			&appsv1.DaemonSet{}:  {Namespaces: map[string]cache.Config{config.Cilium.Namespace: {FieldSelector: named(ciliumDaemonSet)}}},
+			// Those that daprise made are in the second cache.
+			untyped(daprConfiguration()): {Label: othersSelector()},
+			&gatewayv1.HTTPRoute{}:       {Transform: withoutStatus},
+			&gatewayv1.GRPCRoute{}:       {Transform: withoutStatus},
 			// Cilium writes the state of every node into a policy's status.
 			&ciliumv2.CiliumNetworkPolicy{}:            {Transform: withoutStatus},
 			&ciliumv2.CiliumClusterwideNetworkPolicy{}: {Transform: withoutStatus},

@@ -25,6 +25,10 @@ func ciliumOf(settings *corev1.ConfigMap, agent *appsv1.DaemonSet) mesh.Cilium {
 		return facts
 	}
 	facts.Cluster = settings.Data["cluster-name"]
+	on := func(key string) bool { return strings.EqualFold(settings.Data[key], "true") }
+	facts.Encrypts = on("enable-wireguard") || on("enable-ipsec")
+	facts.Authenticates = on("mesh-auth-enabled") && on("mesh-auth-mutual-enabled")
+	facts.LocalRedirects = on("enable-local-redirect-policy")
 	for key, modelled := range ciliumModelled() {
 		if value, ok := settings.Data[key]; ok && !slices.Contains(modelled, strings.ToLower(value)) {
 			facts.Unmodelled = append(facts.Unmodelled, key+"="+value)
@@ -63,17 +67,22 @@ func ciliumModelled() map[string][]string {
 	}
 }
 
-// ciliumVersion is the version in the tag of the agent's image, "1.20.2" of quay.io/cilium/cilium:v1.20.2@sha256:…, or empty.
+// ciliumVersion is the version in the tag of the agent's image, or empty.
 func ciliumVersion(agent *appsv1.DaemonSet) string {
 	if agent == nil {
 		return ""
 	}
+	return versionOfContainer(agent.Spec.Template.Spec.Containers, ciliumAgent)
+}
+
+// versionOfContainer is the version in the tag of a container's image, "1.20.2" of quay.io/cilium/cilium:v1.20.2@sha256:…, or empty.
+func versionOfContainer(containers []corev1.Container, name string) string {
 	tag := regexp.MustCompile(`:v?(\d+\.\d+\.\d+)[^/:@]*(@|$)`)
-	for _, c := range agent.Spec.Template.Spec.Containers {
-		if c.Name != ciliumAgent {
+	for i := range containers {
+		if containers[i].Name != name {
 			continue
 		}
-		if found := tag.FindStringSubmatch(c.Image); found != nil {
+		if found := tag.FindStringSubmatch(containers[i].Image); found != nil {
 			return found[1]
 		}
 	}

@@ -20,9 +20,6 @@ import (
 	"github.com/daprise/daprise/mesh/policy"
 )
 
-// pollPods is how often the end of a leaving companion's pods is looked for: no cache holds pods.
-const pollPods = 2 * time.Second
-
 // notReady is how long a reconciliation waits for complete caches: reading all of them live would take longer.
 const notReady = 200 * time.Millisecond
 
@@ -37,6 +34,9 @@ type companions struct {
 	readmit func(references []string)
 	// again has companions looked at again.
 	again func(refs ...mesh.AppRef)
+	// rolls are the turns of running companions, departures what has no enrolment any more.
+	rolls      *rolls
+	departures *departures
 
 	mu   sync.Mutex
 	told map[mesh.AppRef]told
@@ -61,9 +61,10 @@ func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.
 	}
 	if !slices.Contains(l.standing, ref.Namespace) {
 		// The namespace is gone or going, and everything in it goes with it.
-		c.metrics.forget(ref)
+		c.forget(ref)
 		return reconcile.Result{}, nil
 	}
+	c.metrics.trust(l.trust)
 	o := occasion{loaded: l, ref: ref, claims: claimsOf(l.objects, ref)}
 	if o.exists, err = c.observe(ctx, l.world.View, ref); err != nil {
 		return reconcile.Result{}, err
@@ -72,8 +73,11 @@ func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	if ok || len(o.claims) > 0 {
+		c.departures.forget(ref)
+	}
 	if ok {
-		return reconcile.Result{}, c.stay(ctx, o, t)
+		return c.stay(ctx, o, t)
 	}
 	if len(o.claims) > 0 {
 		c.metrics.observe(ref, []metav1.Condition{refusedCondition(nil)}, nil)
@@ -82,11 +86,18 @@ func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.
 	return c.leave(ctx, o)
 }
 
+// forget drops what is kept of a companion whose namespace is gone.
+func (c *companions) forget(ref mesh.AppRef) {
+	c.metrics.forget(ref)
+	c.rolls.forget(ref)
+	c.departures.forget(ref)
+}
+
 // target is the companion as it should be, and false if no enrolment asks for one.
 func (c *companions) target(o occasion) (target, bool, error) {
 	view, set := o.world.View, o.world.Set
 	in := autoscaledAs(o.inputFor(view, o.ref), workloads(o.exists.ours))
-	t := target{ref: o.ref, mode: view.Mode(o.ref.Namespace), trusted: o.trustAnchors != "", dapr: o.dapr}
+	t := target{ref: o.ref, mode: view.Mode(o.ref.Namespace)}
 	app, isApp := view.App(o.ref)
 	ingress, isIngress := view.Ingress(o.ref)
 	generate := view.PoliciesOf(o.ref.Namespace) == mesh.PoliciesGenerate
@@ -113,6 +124,7 @@ func (c *companions) target(o occasion) (target, bool, error) {
 	for _, p := range covering {
 		t.policies = append(t.policies, p)
 	}
+	t.obstacle, t.caveats = obstacleOf(o.loaded, t.enrolled), caveatsOf(o.loaded, t.enrolled)
 	t.objects = objectsOf(rendered(t.enrolled, in))
 	if isIngress {
 		t.objects = append(t.objects, grantsOfIngress(prospective(view, o.joining), ingress)...)
@@ -125,13 +137,22 @@ func (c *companions) target(o occasion) (target, bool, error) {
 }
 
 // stay applies an enrolled companion and reports on it.
-func (c *companions) stay(ctx context.Context, o occasion, t target) error {
+func (c *companions) stay(ctx context.Context, o occasion, t target) (reconcile.Result, error) {
 	p := planStay(t, o.exists)
+	var wait time.Duration
+	if p.rolling(o.exists) {
+		if wait = c.rolls.turn(t.ref); wait > 0 {
+			p = p.withoutRoll()
+		}
+	} else {
+		c.rolls.forget(t.ref)
+	}
 	foreign, err := c.writer.apply(ctx, p.waves, o.exists)
 	if len(foreign) > 0 {
 		o.exists.foreign = foreign
 		p = planStay(t, o.exists)
 	}
+	p.refused = refusalIn(err)
 	if err == nil {
 		err = c.writer.remove(ctx, p.remove)
 	}
@@ -142,7 +163,7 @@ func (c *companions) stay(ctx context.Context, o occasion, t target) error {
 	reported, reportErr := c.reports.set(ctx, t.ref, t.holder, conditions)
 	c.metrics.observe(t.ref, reported, t.findings)
 	c.readmitIfNew(t, peersOf(prospective(o.world.View, o.joining), t.ref))
-	return errors.Join(err, reportErr, c.refuse(ctx, o, t.holder))
+	return reconcile.Result{RequeueAfter: wait}, errors.Join(err, reportErr, c.refuse(ctx, o, t.holder))
 }
 
 // refuse reports on the objects that claim an app ID, are denied, and are not the one that has it. What runs is left as it is.
@@ -158,30 +179,6 @@ func (c *companions) refuse(ctx context.Context, o occasion, has holder) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-// leave removes a companion without an enrolment, in the order that keeps it isolated and its routes served.
-func (c *companions) leave(ctx context.Context, o occasion) (reconcile.Result, error) {
-	c.readmitGone(o.ref)
-	holders := c.reports.holders(o.ref, o.exists.ours)
-	if len(o.exists.ours) == 0 {
-		c.metrics.forget(o.ref)
-		return reconcile.Result{}, c.reports.clear(ctx, o.ref, holders)
-	}
-	p := planLeave(o.exists)
-	if err := c.writer.remove(ctx, p.remove); err != nil {
-		return reconcile.Result{}, err
-	}
-	conditions := []metav1.Condition{leavingCondition(p)}
-	c.metrics.observe(o.ref, conditions, nil)
-	var errs []error
-	for _, h := range holders {
-		if h.kind == string(kindService) && p.leaving != "" {
-			_, err := c.reports.set(ctx, o.ref, h, conditions)
-			errs = append(errs, err)
-		}
-	}
-	return reconcile.Result{RequeueAfter: pollPods}, errors.Join(errs...)
 }
 
 // observe reads what exists under an app ID.

@@ -55,16 +55,33 @@ func companionCondition(t target, o observed, p plan) metav1.Condition {
 	case len(o.foreign) > 0:
 		h := holdOf(t, o)
 		return condition(conditionCompanion, metav1.ConditionFalse, h.reason, h.message)
+	case p.refused != "":
+		return condition(conditionCompanion, metav1.ConditionFalse, reasonRefused, p.refused)
 	case p.held != nil:
 		return condition(conditionCompanion, metav1.ConditionFalse, p.held.reason, p.held.message)
 	case state.Ready:
-		return condition(conditionCompanion, metav1.ConditionTrue, reasonReady, "the companion serves at its current template and Configuration")
-	case !t.dapr || !t.trusted:
-		h := holdOf(t, o)
-		return condition(conditionCompanion, metav1.ConditionFalse, h.reason, h.message)
+		return condition(conditionCompanion, metav1.ConditionTrue, reasonReady, withCaveats("the companion serves at its current template and Configuration", t))
+	case t.obstacle != nil:
+		return condition(conditionCompanion, metav1.ConditionFalse, t.obstacle.reason, t.obstacle.message)
 	default:
-		return condition(conditionCompanion, metav1.ConditionFalse, reasonProgressing, "the companion is starting or rolling out")
+		return condition(conditionCompanion, metav1.ConditionFalse, reasonProgressing, withCaveats(progress(o), t))
 	}
+}
+
+// progress says what a companion waits for that is neither held nor ready.
+func progress(o observed) string {
+	message := "the companion is starting or rolling out"
+	if trouble := troubleOf(workloads(o.ours)); trouble != "" {
+		message += ": " + trouble
+	}
+	return message
+}
+
+func withCaveats(message string, t target) string {
+	if len(t.caveats) > 0 {
+		message += "\n" + sentences(t.caveats)
+	}
+	return message
 }
 
 // refusedCondition is the condition Companion of an object whose enrolment does not stand.

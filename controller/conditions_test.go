@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/mesh"
 )
@@ -32,10 +35,18 @@ func TestCompanionCondition(t *testing.T) {
 			want: condition("Companion", "True", "Ready", "the companion serves at its current template and Configuration")},
 		{name: "name taken", target: wanting(), exists: observed{foreign: taken},
 			want: condition("Companion", "False", "Conflict", "Service default/whoami-dapr exists and was not made by daprise; delete or rename it, or choose another dapr.io/app-id")},
-		{name: "no Dapr", target: wanting(func(t *target) { t.dapr = false }),
-			want: condition("Companion", "False", "DaprMissing", "the API server does not serve Dapr's kind Configuration: install Dapr")},
-		{name: "no trust bundle", target: wanting(func(t *target) { t.trusted = false }),
-			want: condition("Companion", "False", "DaprMissing", "ConfigMap dapr-trust-bundle with key ca.crt was not found in Dapr's namespace [DPR404]")},
+		{name: "an obstacle", target: wanting(func(t *target) { t.obstacle = &hold{"DaprMissing", "install Dapr"} }),
+			want: condition("Companion", "False", "DaprMissing", "install Dapr")},
+		{name: "an obstacle to rolling", target: wanting(func(t *target) { t.obstacle = &hold{"Held", "no such Configuration"} }), exists: running,
+			want: condition("Companion", "False", "Held", "no such Configuration")},
+		{name: "an obstacle while it serves", exists: running,
+			target: wanting(func(t *target) { t.obstacle, t.state.Ready = &hold{"DaprMissing", "install Dapr"}, true }),
+			want:   condition("Companion", "True", "Ready", "the companion serves at its current template and Configuration")},
+		{name: "a caveat", exists: running,
+			target: wanting(func(t *target) { t.state.Ready, t.caveats = true, []mesh.Finding{finding(mesh.CodeConfiguration)} }),
+			want:   condition("Companion", "True", "Ready", "the companion serves at its current template and Configuration\nopen. Close it. [DPR312]")},
+		{name: "no pod could be made", target: wanting(), exists: observed{ours: stored(failing(t)...)},
+			want: condition("Companion", "False", "Progressing", "the companion is starting or rolling out: pods are forbidden: exceeded quota")},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -45,6 +56,35 @@ func TestCompanionCondition(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRefusedCondition: what the API server refuses is the reason, whatever else there is to say.
+func TestRefusedCondition(t *testing.T) {
+	running := observed{ours: stored(objectsFor()...)}
+	for _, ready := range []bool{false, true} {
+		target := wanting(func(t *target) { t.state.Ready, t.findings = ready, []mesh.Finding{finding(mesh.CodeTooBroad)} })
+		p := planStay(target, running)
+		p.refused = "exceeded quota"
+		want := condition("Companion", "False", "Refused", "exceeded quota")
+		if diff := cmp.Diff(want, companionCondition(target, running, p)); diff != "" {
+			t.Errorf("condition (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// failing is a companion whose pods the API server refuses.
+func failing(t *testing.T) []client.Object {
+	t.Helper()
+	objects := objectsFor()
+	d, ok := objects[len(objects)-1].(*appsv1.Deployment)
+	if !ok {
+		t.Fatalf("the last object is a %T", objects[len(objects)-1])
+	}
+	d.Status.Conditions = []appsv1.DeploymentCondition{
+		{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionFalse, Message: "does not have minimum availability"},
+		{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: `pods "whoami-dapr-5d8-x7k2p" is forbidden: exceeded quota`},
+	}
+	return objects
 }
 
 func TestCoveredCondition(t *testing.T) {

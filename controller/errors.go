@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -17,6 +18,19 @@ var (
 	errNotSynced = errors.New("the cache is not complete")
 	errForeign   = errors.New("an object of this name exists and was not made by daprise")
 )
+
+// refusalIn is what the API server said against what was applied, or nothing where it refused nothing: a quota, Pod Security, somebody's
+// admission. A namespace that is being deleted is no refusal.
+func refusalIn(err error) string {
+	var refusal *apierrors.StatusError
+	if !errors.As(err, &refusal) || apierrors.HasStatusCause(refusal, corev1.NamespaceTerminatingCause) {
+		return ""
+	}
+	if !apierrors.IsForbidden(refusal) && !apierrors.IsInvalid(refusal) {
+		return ""
+	}
+	return "the API server refuses what daprise applies: " + refusal.Error()
+}
 
 // isMissingKind says that a read failed because the API server does not serve the kind. For a list NotFound means that too: the path
 // of the resource is gone.

@@ -36,6 +36,7 @@ const (
 	kindNetworkPolicy     kind = "NetworkPolicy"
 	kindCIDRGroup         kind = "CiliumCIDRGroup"
 	kindConfigMap         kind = "ConfigMap"
+	kindConfiguration     kind = "Configuration"
 	kindCiliumAgent       kind = "DaemonSet"
 )
 
@@ -84,6 +85,7 @@ func kindsWatched() map[kind]facts {
 		kindCIDRGroup:         {ciliumv2.SchemeGroupVersion.WithKind("CiliumCIDRGroup"), &ciliumv2.CiliumCIDRGroup{}, &ciliumv2.CiliumCIDRGroupList{}, all, false},
 		kindConfigMap:         {corev1.SchemeGroupVersion.WithKind("ConfigMap"), &corev1.ConfigMap{}, &corev1.ConfigMapList{}, all, false},
 		kindCiliumAgent:       {appsv1.SchemeGroupVersion.WithKind("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, all, false},
+		kindConfiguration:     {daprConfiguration(), untyped(daprConfiguration()), untypedList(daprConfiguration()), othersSelector(), false},
 		ownedDeployment:       {appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.Deployment{}, &appsv1.DeploymentList{}, owned, true},
 		ownedDaemonSet:        {appsv1.SchemeGroupVersion.WithKind("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, owned, true},
 		ownedService:          {corev1.SchemeGroupVersion.WithKind("Service"), &corev1.Service{}, &corev1.ServiceList{}, owned, true},
@@ -128,9 +130,14 @@ func ownedSelector() labels.Selector {
 	return labels.SelectorFromSet(labels.Set{mesh.LabelManagedBy: mesh.ManagedByDaprise})
 }
 
+// othersSelector selects what daprise did not make.
+func othersSelector() labels.Selector {
+	return labels.NewSelector().Add(requirement(mesh.LabelManagedBy, selection.NotEquals, mesh.ManagedByDaprise))
+}
+
 // requirement of a constant key: NewRequirement fails only on keys and values that are none.
-func requirement(key string, op selection.Operator) labels.Requirement {
-	r, err := labels.NewRequirement(key, op, nil)
+func requirement(key string, op selection.Operator, values ...string) labels.Requirement {
+	r, err := labels.NewRequirement(key, op, values)
 	if err != nil {
 		panic(err)
 	}

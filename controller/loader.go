@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/flowcontrol"
@@ -24,16 +25,20 @@ const (
 // Loader builds the World of a decision from a cluster: from the informer caches, or from the API server itself. The two give the same
 // answer but for the caches' delay; a kind whose cache is not complete is read from the API server either way.
 type Loader struct {
-	config     mesh.Config
-	door       door
-	compiled   *memo[*policy.Policy]
-	routes     *memo[route]
-	states     *states
-	flights    *flights
-	limit      flowcontrol.RateLimiter
-	candidates *candidates
-	pods       *podsRead
-	recent     *recent
+	config   mesh.Config
+	door     door
+	compiled *memo[*policy.Policy]
+	routes   *memo[route]
+	// configurations are what was read of Dapr's Configurations.
+	configurations *memo[mesh.Configuration]
+	states         *states
+	flights        *flights
+	limit          flowcontrol.RateLimiter
+	candidates     *candidates
+	pods           *podsRead
+	recent         *recent
+	dapr           *daprRead
+	now            func() time.Time
 	// synced is nil for a loader without caches.
 	synced func() error
 }
@@ -45,16 +50,19 @@ func NewLoader(config mesh.Config, reader client.Reader) *Loader {
 
 func newLoader(config mesh.Config, d door) *Loader {
 	return &Loader{
-		config:     config,
-		door:       d,
-		compiled:   newMemo[*policy.Policy](),
-		routes:     newMemo[route](),
-		states:     newStates(),
-		flights:    newFlights(),
-		limit:      flowcontrol.NewTokenBucketRateLimiter(liveLoadsPerSecond, liveLoadsAtOnce),
-		candidates: newCandidates(),
-		pods:       newPodsRead(),
-		recent:     newRecent(),
+		config:         config,
+		door:           d,
+		compiled:       newMemo[*policy.Policy](),
+		routes:         newMemo[route](),
+		configurations: newMemo[mesh.Configuration](),
+		states:         newStates(),
+		flights:        newFlights(),
+		limit:          flowcontrol.NewTokenBucketRateLimiter(liveLoadsPerSecond, liveLoadsAtOnce),
+		candidates:     newCandidates(),
+		pods:           newPodsRead(),
+		recent:         newRecent(),
+		dapr:           newDaprRead(),
+		now:            time.Now,
 	}
 }
 
@@ -91,6 +99,8 @@ func (l *Loader) forget(k kind, uid types.UID) {
 		l.routes.forget(uid)
 	case kindCiliumPolicy, kindClusterwidePolicy, kindNetworkPolicy:
 		l.compiled.forget(uid)
+	case kindConfiguration:
+		l.configurations.forget(uid)
 	}
 }
 
@@ -105,17 +115,20 @@ type loaded struct {
 	callers map[mesh.AppRef][]mesh.AppRef
 	// standing are the namespaces that exist and are not being deleted.
 	standing []string
-	// trustAnchors is Dapr's public trust bundle, or empty.
-	trustAnchors string
+	// trust is what is known of Dapr's public trust bundle.
+	trust trust
 	// dapr says that Dapr's Configuration is served.
 	dapr bool
+	// daprVersion is that of Dapr's control plane, or empty where it could not be learned.
+	daprVersion string
 }
 
 // load reads what a need asks for and what follows from it: the namespaces at the other end of routes and callers.
 func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, error) {
 	b := &build{loader: l, door: d, need: need, view: &mesh.View{Config: l.config, Namespaces: map[string]map[string]string{}}}
 	for _, step := range []func(context.Context) error{
-		b.routes, b.ends, b.enrolments, b.callers, b.splits, b.namespaces, b.referred, b.pods, b.grants, b.policies, b.environment, b.companions, b.foreign,
+		b.routes, b.ends, b.enrolments, b.callers, b.configurations, b.splits, b.namespaces, b.referred, b.pods, b.grants, b.policies, b.environment,
+		b.companions, b.foreign,
 	} {
 		if err := step(ctx); err != nil {
 			return loaded{}, err

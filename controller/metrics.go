@@ -20,9 +20,12 @@ type metrics struct {
 	companions *prometheus.Desc
 	gaps       *prometheus.Desc
 	joining    *prometheus.Desc
+	anchors    *prometheus.Desc
 
 	mu    sync.Mutex
 	known map[mesh.AppRef]gauge
+	// trusted is when the trust bundle expires, nil as long as nobody has looked.
+	trusted *time.Time
 }
 
 // gauge is what metrics keep of one companion.
@@ -40,6 +43,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		companions: prometheus.NewDesc("daprise_companions", "Companions by the reason of their condition Companion, or Leaving. Only the leader counts.", []string{"state"}, nil),
 		gaps:       prometheus.NewDesc("daprise_coverage_gaps", "Findings of coverage on companions, whatever the mode of their namespaces. Only the leader counts.", []string{"code"}, nil),
 		joining:    prometheus.NewDesc("daprise_joining_seconds", "How long the oldest of the Services has been Joining; 0 if none is. Only the leader counts.", nil, nil),
+		anchors:    prometheus.NewDesc("daprise_trust_bundle_expiry_seconds", "Seconds until the first root certificate of Dapr's trust bundle expires; 0 if companions cannot start with the bundle. Only the leader looks.", nil, nil),
 	}
 	if err := registerer.Register(m); err != nil {
 		return nil, fmt.Errorf("register the controller's metrics: %w", err)
@@ -69,6 +73,13 @@ func (m *metrics) observe(ref mesh.AppRef, conditions []metav1.Condition, findin
 	m.known[ref] = g
 }
 
+// trust notes when the trust bundle expires; a bundle that nothing can start with has expired.
+func (m *metrics) trust(t trust) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.trusted = &t.expires
+}
+
 // forget drops a companion that is gone.
 func (m *metrics) forget(ref mesh.AppRef) {
 	m.mu.Lock()
@@ -81,6 +92,7 @@ func (m *metrics) Describe(descs chan<- *prometheus.Desc) {
 	descs <- m.companions
 	descs <- m.gaps
 	descs <- m.joining
+	descs <- m.anchors
 }
 
 // Collect is of prometheus.Collector.
@@ -105,4 +117,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(m.gaps, prometheus.GaugeValue, float64(n), string(code))
 	}
 	out <- prometheus.MustNewConstMetric(m.joining, prometheus.GaugeValue, oldest.Seconds())
+	if m.trusted != nil {
+		out <- prometheus.MustNewConstMetric(m.anchors, prometheus.GaugeValue, max(0, m.trusted.Sub(m.now()).Seconds()))
+	}
 }

@@ -30,8 +30,10 @@ type target struct {
 	// findings are those of coverage, before modes.
 	findings []mesh.Finding
 	state    mesh.CompanionState
-	// trusted says that Dapr's trust bundle was found, dapr that Dapr's Configuration is served.
-	trusted, dapr bool
+	// obstacle says why the companion can neither be started nor rolled, or is nil.
+	obstacle *hold
+	// caveats are what there is to say of a companion that runs or will.
+	caveats []mesh.Finding
 }
 
 // observed is what exists under a companion's app ID.
@@ -46,6 +48,8 @@ type observed struct {
 	routed bool
 	// pods says that a companion's pod exists. It is only known where nothing but policies is left.
 	pods bool
+	// successor says what takes the place of a companion on its way out and is not ready yet, or is empty.
+	successor string
 }
 
 // plan is what is to be done. Waves are applied one after the other, a wave's objects in any order; then remove is removed.
@@ -56,6 +60,8 @@ type plan struct {
 	held *hold
 	// leaving says what a companion on its way out waits for, or is empty.
 	leaving string
+	// refused says what the API server refused of it, or is empty.
+	refused string
 }
 
 // hold is a reason of condition Companion and a message.
@@ -73,7 +79,8 @@ func identityOf(object client.Object) identity {
 }
 
 // planStay plans for an enrolled companion: first its policies, then what its pods need, then the workload unless it is held. A
-// workload that runs is never withdrawn: one of the former strategy goes when the new one is ready. Policies that are no longer
+// workload that runs is never withdrawn: one of the former strategy goes when the new one is ready, and so does the Configuration that
+// pods of the former template would start with. Policies that are no longer
 // generated stay as long as the companion does: taking them away would open it. It does not modify its arguments.
 func planStay(t target, o observed) plan {
 	var p plan
@@ -86,8 +93,8 @@ func planStay(t target, o observed) plan {
 	p.waves = [][]client.Object{policies, support}
 	live := len(workloads(o.ours)) > 0
 	p.held = holdOf(t, o)
-	// Without trust anchors the template rendered is not one to roll to.
-	if live && t.trusted && t.dapr || !live && p.held == nil {
+	// With an obstacle the template rendered is not one to roll to.
+	if live && t.obstacle == nil || !live && p.held == nil {
 		p.waves = append(p.waves, workload)
 	}
 	if live {
@@ -97,7 +104,7 @@ func planStay(t target, o observed) plan {
 	for _, object := range o.ours {
 		switch {
 		case contains(wanted, object), isolates(object, t.ref):
-		case companion.IsWorkload(object) && !t.state.Ready:
+		case (companion.IsWorkload(object) || isConfiguration(object)) && (!t.state.Ready || t.obstacle != nil):
 		default:
 			p.remove = append(p.remove, object)
 		}
@@ -110,11 +117,8 @@ func holdOf(t target, o observed) *hold {
 	if len(o.foreign) > 0 {
 		return &hold{reasonConflict, fmt.Sprintf("%s exists and was not made by daprise; delete or rename it, or choose another %s", o.foreign[0], mesh.AnnotationAppID)}
 	}
-	if !t.dapr {
-		return &hold{reasonDaprMissing, "the API server does not serve Dapr's kind Configuration: install Dapr"}
-	}
-	if !t.trusted {
-		return &hold{reasonDaprMissing, fmt.Sprintf("ConfigMap %s with key %s was not found in Dapr's namespace [%s]", trustBundle, trustBundleKey, mesh.CodeTrustBundle)}
+	if t.obstacle != nil {
+		return t.obstacle
 	}
 	if t.mode != mesh.ModeEnforce && t.mode != mesh.ModeStrict {
 		return nil
@@ -135,13 +139,17 @@ func losesIsolation(f mesh.Finding) bool {
 	}
 }
 
-// planLeave plans for a companion without an enrolment: nothing goes while a stored route still sends traffic through it, and the
-// policies that isolate it go last, after the last pod. It does not modify its arguments.
+// planLeave plans for a companion without an enrolment: nothing goes while a stored route still sends traffic through it, or what takes
+// its place is not ready, and the policies that isolate it go last, after the last pod. It does not modify its arguments.
 func planLeave(o observed) plan {
 	var p plan
 	if rest := slices.DeleteFunc(slices.Clone(o.ours), isPolicy); len(rest) > 0 {
-		if o.routed {
+		switch {
+		case o.routed:
 			p.leaving = "routes still send traffic through the companion"
+			return p
+		case o.successor != "":
+			p.leaving = o.successor
 			return p
 		}
 		p.remove, p.leaving = rest, "the companion is being removed"
@@ -209,6 +217,11 @@ func isObject(object client.Object, named mesh.Object) bool {
 // isolates says that an object is the policy that isolates a companion. The others that are generated open, and may go.
 func isolates(object client.Object, ref mesh.AppRef) bool {
 	return isPolicy(object) && object.GetName() == mesh.CompanionName(ref.ID)
+}
+
+// isConfiguration says that an object is one of Dapr's Configurations.
+func isConfiguration(object client.Object) bool {
+	return identityOf(object).GroupKind == daprConfiguration().GroupKind()
 }
 
 // isPolicy says that an object is a network policy. While a companion leaves, all of them outlive its pods.

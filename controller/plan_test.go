@@ -36,6 +36,9 @@ func app(tweaks ...func(*mesh.App)) mesh.App {
 
 func daemonset(a *mesh.App) { a.Strategy, a.Replicas = mesh.StrategyDaemonSet, 0 }
 func redirect(a *mesh.App)  { a.LocalRedirect = true }
+func ownConfiguration(a *mesh.App) {
+	a.Dapr = map[string]string{mesh.AnnotationConfig: "tracing"}
+}
 
 func objectsFor(tweaks ...func(*mesh.App)) []client.Object {
 	return objectsOf(companion.App(app(tweaks...), companion.Input{Config: mesh.DefaultConfig(), TrustAnchors: "pem"}))
@@ -78,7 +81,7 @@ func without(kind string, objects []client.Object) []client.Object {
 
 // wanting is an app's companion that may run.
 func wanting(tweaks ...func(*target)) target {
-	t := target{ref: app().AppRef, objects: objectsFor(), mode: mesh.ModeEnforce, trusted: true, dapr: true}
+	t := target{ref: app().AppRef, objects: objectsFor(), mode: mesh.ModeEnforce}
 	for _, tweak := range tweaks {
 		tweak(&t)
 	}
@@ -152,9 +155,9 @@ func TestPlanStay(t *testing.T) {
 		{name: "not held in warn",
 			target: wanting(func(t *target) { t.mode, t.findings = mesh.ModeWarn, []mesh.Finding{finding(mesh.CodeNotIsolated)} }),
 			want:   outline{waves: [][]string{support(), workload}}},
-		{name: "held without a trust bundle", target: wanting(func(t *target) { t.trusted = false }),
+		{name: "held without a trust bundle", target: wanting(func(t *target) { t.obstacle = &hold{reasonDaprMissing, "no trust bundle"} }),
 			want: outline{waves: [][]string{support()}, held: reasonDaprMissing}},
-		{name: "held without Dapr, whose kind is not applied", target: wanting(func(t *target) { t.dapr = false }),
+		{name: "held without Dapr, whose kind is not applied", target: wanting(func(t *target) { t.obstacle = &hold{reasonDaprMissing, "no Dapr"} }),
 			exists: observed{unserved: []schema.GroupKind{daprConfiguration().GroupKind()}},
 			want:   outline{waves: [][]string{except(support(), 1)}, held: reasonDaprMissing}},
 		{name: "held where a name is taken",
@@ -163,7 +166,9 @@ func TestPlanStay(t *testing.T) {
 		{name: "never withdrawn once it runs",
 			target: wanting(func(t *target) { t.findings = []mesh.Finding{finding(mesh.CodeNotIsolated)} }), exists: observed{ours: stored(objectsFor()...)}},
 		{name: "not rolled without a trust bundle",
-			target: wanting(func(t *target) { t.trusted, t.objects = false, objectsFor(func(a *mesh.App) { a.Port = 81 }) }),
+			target: wanting(func(t *target) {
+				t.obstacle, t.objects = &hold{reasonDaprMissing, "no trust bundle"}, objectsFor(func(a *mesh.App) { a.Port = 81 })
+			}),
 			exists: observed{ours: stored(objectsFor()...)}},
 		{name: "the new strategy before the old one goes",
 			target: wanting(func(t *target) { t.objects = objectsFor(daemonset) }), exists: observed{ours: stored(objectsFor()...)},
@@ -172,6 +177,18 @@ func TestPlanStay(t *testing.T) {
 			target: wanting(func(t *target) { t.objects, t.state.Ready = objectsFor(daemonset), true }),
 			exists: observed{ours: stored(append(objectsFor(daemonset), workloads(objectsFor())...)...)},
 			want:   outline{remove: workload}},
+		{name: "the former Configuration stays while pods may start with it",
+			target: wanting(func(t *target) { t.objects = objectsFor(ownConfiguration) }), exists: observed{ours: stored(objectsFor()...)},
+			want: outline{waves: [][]string{workload}}},
+		{name: "also where the pods cannot be rolled",
+			target: wanting(func(t *target) {
+				t.objects, t.state.Ready, t.obstacle = objectsFor(ownConfiguration), true, &hold{reasonHeld, "no such Configuration"}
+			}),
+			exists: observed{ours: stored(objectsFor()...)}},
+		{name: "the former Configuration goes when the pods are rolled",
+			target: wanting(func(t *target) { t.objects, t.state.Ready = objectsFor(ownConfiguration), true }),
+			exists: observed{ours: stored(append(objectsFor(ownConfiguration), objectsFor()[1])...)},
+			want:   outline{remove: []string{"Configuration whoami-dapr"}}},
 		{name: "a redirect whose spec differs is replaced",
 			target: wanting(func(t *target) { t.objects = objectsFor(redirect) }), exists: observed{ours: stored(otherRedirect()...)},
 			want: outline{remove: []string{"CiliumLocalRedirectPolicy whoami-dapr"}}},
@@ -219,6 +236,7 @@ func TestPlanLeave(t *testing.T) {
 		want   outline
 	}{
 		{name: "nothing left"},
+		{name: "nothing goes before its successor is ready", exists: observed{ours: all, successor: "another is not ready"}, want: outline{leaving: "another is not ready"}},
 		{name: "nothing goes while routes go through it", exists: observed{ours: all, routed: true}, want: outline{leaving: "routes still send traffic through the companion"}},
 		{name: "all but the policies", exists: observed{ours: all}, want: outline{remove: rest, leaving: "the companion is being removed"}},
 		{name: "policies wait for the last pod", exists: observed{ours: stored(generated()), pods: true}, want: outline{leaving: "the companion's last pod is not gone yet"}},

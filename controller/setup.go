@@ -74,6 +74,7 @@ func Setup(mgr manager.Manager, options Options) (*Loader, error) {
 		readmit: t.readmit,
 		again:   t.companions.add,
 		told:    map[mesh.AppRef]told{},
+		rolls:   newRolls(), departures: newDepartures(),
 	})
 	if err != nil {
 		return nil, err

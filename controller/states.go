@@ -86,7 +86,24 @@ func (b *build) addStates(workloads map[mesh.AppRef][]client.Object) error {
 
 // inputFor is what a companion's objects are rendered from beside its App or Ingress.
 func (l loaded) inputFor(view *mesh.View, ref mesh.AppRef) companion.Input {
-	return companion.Input{Config: view.Config, TrustAnchors: l.trustAnchors, Callers: l.callers[ref]}
+	in := companion.Input{Config: view.Config, TrustAnchors: l.trust.anchors, Callers: l.callers[ref], TrustDomains: map[mesh.AppRef]string{}}
+	for _, caller := range in.Callers {
+		if domain := view.TrustDomain(caller); domain != mesh.PublicTrustDomain {
+			in.TrustDomains[caller] = domain
+		}
+	}
+	if app, ok := view.App(ref); ok {
+		configuration, _ := view.ConfigurationOf(app)
+		in.UserConfiguration = configuration.Content
+	}
+	return in
+}
+
+// complete says whether all is known that a companion is rendered from. Without it nothing can be rendered as it should be, and nothing
+// is started or rolled.
+func complete(enrolled any, in companion.Input) bool {
+	app, isApp := enrolled.(mesh.App)
+	return in.TrustAnchors != "" && (!isApp || app.Configuration() == "" || in.UserConfiguration != "")
 }
 
 // prospects are the flows that routes of enrolled Gateways would add if they went through the companions, though they go straight to
@@ -148,11 +165,13 @@ type states struct {
 
 // known is a state and everything it was told from.
 type known struct {
-	enrolled  any
-	anchors   string
-	callers   []mesh.AppRef
-	workloads []version
-	state     mesh.CompanionState
+	enrolled      any
+	anchors       string
+	callers       []mesh.AppRef
+	trustDomains  map[mesh.AppRef]string
+	configuration string
+	workloads     []version
+	state         mesh.CompanionState
 }
 
 type version struct {
@@ -164,7 +183,9 @@ func newStates() *states { return &states{known: map[mesh.AppRef]known{}} }
 
 // of is the state of a companion. enrolled is its mesh.App or mesh.Ingress, workloads what runs under its app ID.
 func (s *states) of(ref mesh.AppRef, enrolled any, in companion.Input, workloads []client.Object) (mesh.CompanionState, error) {
-	now := known{enrolled: enrolled, anchors: in.TrustAnchors, callers: in.Callers}
+	now := known{
+		enrolled: enrolled, anchors: in.TrustAnchors, callers: in.Callers, trustDomains: in.TrustDomains, configuration: in.UserConfiguration,
+	}
 	for _, w := range workloads {
 		now.workloads = append(now.workloads, version{w.GetUID(), w.GetResourceVersion()})
 	}
@@ -174,9 +195,12 @@ func (s *states) of(ref mesh.AppRef, enrolled any, in companion.Input, workloads
 	if now.state = before.state; ok && reflect.DeepEqual(now, before) {
 		return before.state, nil
 	}
-	state, err := stateOf(rendered(enrolled, in), in, workloads)
-	if err != nil {
-		return state, err
+	state := servingState(workloads)
+	if complete(enrolled, in) {
+		var err error
+		if state, err = stateOf(rendered(enrolled, in), workloads); err != nil {
+			return state, err
+		}
 	}
 	now.state = state
 	s.mu.Lock()
@@ -197,26 +221,28 @@ func rendered(enrolled any, in companion.Input) []runtime.Object {
 	}
 }
 
-// stateOf tells a companion's state from its workloads. Without trust anchors nothing can be rendered as it should be: then a companion
-// counts as current as long as it serves.
-func stateOf(objects []runtime.Object, in companion.Input, workloads []client.Object) (mesh.CompanionState, error) {
+// stateOf tells a companion's state from its workloads.
+func stateOf(objects []runtime.Object, workloads []client.Object) (mesh.CompanionState, error) {
 	var desired runtime.Object
 	for _, object := range objects {
 		if companion.IsWorkload(object) {
 			desired = object
 		}
 	}
-	state := mesh.CompanionState{Live: len(workloads) > 0}
 	for _, live := range workloads {
-		if !sameKind(desired, live) {
-			continue
+		if sameKind(desired, live) {
+			return companion.State(desired, live)
 		}
-		if in.TrustAnchors == "" {
-			desired = live
-		}
-		return companion.State(desired, live)
 	}
-	return state, nil
+	return mesh.CompanionState{Live: len(workloads) > 0}, nil
+}
+
+// servingState is a companion's state where it cannot be rendered: it counts as current as long as it serves.
+func servingState(workloads []client.Object) mesh.CompanionState {
+	return mesh.CompanionState{
+		Live:  len(workloads) > 0,
+		Ready: slices.ContainsFunc(workloads, func(w client.Object) bool { return companion.Serves(w) }),
+	}
 }
 
 func sameKind(a, b runtime.Object) bool {

@@ -62,6 +62,8 @@ func (t *triggers) hear(c change) {
 	case kindCiliumPolicy:
 		t.companions.add(t.refsIn(ctx, one(c).GetNamespace())...)
 		t.companions.add(ownedRefs(c)...)
+	case kindConfiguration:
+		t.companions.add(t.heardConfiguration(ctx, one(c).GetNamespace())...)
 	case kindClusterwidePolicy, kindCIDRGroup, kindConfigMap, kindCiliumAgent:
 		t.companions.add(t.refsIn(ctx, "")...)
 	default:

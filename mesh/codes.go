@@ -43,6 +43,8 @@ const (
 	CodeAmbiguousService Code = "DPR309"
 	CodeUnsafeOptOut     Code = "DPR310"
 	CodeSuppression      Code = "DPR311"
+	CodeConfiguration    Code = "DPR312"
+	CodeLocalRedirect    Code = "DPR313"
 	CodeKindMissing      Code = "DPR401"
 	CodeDaprVersion      Code = "DPR402"
 	CodeCiliumSetting    Code = "DPR403"
@@ -57,7 +59,7 @@ func Codes() []Code {
 		CodeMixedBackends, CodeMixedParents, CodeBackendPort, CodeDaprHeaders, CodeIgnoredFilter, CodeHeaderForm, CodeGrantMissing,
 		CodeCompanionService, CodeTooLarge, CodeDaprCannotCarry, CodePrefixRetarget, CodeJoining, CodeUnsupportedRule,
 		CodeUnknownKey, CodeBadValue, CodeNoPort, CodeAppIDTaken, CodeNameTaken, CodeSidecarToo, CodeDaprKeyRefused,
-		CodeServiceUnfit, CodeAmbiguousService, CodeUnsafeOptOut, CodeSuppression,
+		CodeServiceUnfit, CodeAmbiguousService, CodeUnsafeOptOut, CodeSuppression, CodeConfiguration, CodeLocalRedirect,
 		CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle,
 	}
 }
@@ -69,7 +71,7 @@ func (c Code) Coverage() bool { return strings.HasPrefix(string(c), "DPR1") }
 // wherever it is found.
 func (c Code) Warns() bool {
 	switch c {
-	case CodeHeaderForm, CodeDaprCannotCarry, CodePrefixRetarget, CodeJoining, CodeSuppression, CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle:
+	case CodeHeaderForm, CodeDaprCannotCarry, CodePrefixRetarget, CodeJoining, CodeSuppression, CodeConfiguration, CodeLocalRedirect, CodeKindMissing, CodeDaprVersion, CodeCiliumSetting, CodeTrustBundle:
 		return true
 	default:
 		return c.Coverage()

@@ -36,6 +36,8 @@ type View struct {
 	Grants []Grant
 	// CompanionServices are the Services that daprise made, by name, also those of an app that is leaving.
 	CompanionServices []Name
+	// Configurations are Dapr's Configurations in the namespaces concerned that users wrote.
+	Configurations []Configuration
 	// Foreign are objects in the namespaces concerned that bear the name of an object that a companion has or would have there, of the
 	// same kind, and that daprise did not make.
 	Foreign []Object
@@ -49,6 +51,9 @@ type Cilium struct {
 	Version string
 	// Cluster is the name that Cilium knows this cluster by, or empty where it was given none.
 	Cluster string
+	// Encrypts says that what nodes send to each other is encrypted, by WireGuard or IPsec; Authenticates that policies can ask for mutual
+	// authentication; LocalRedirects that CiliumLocalRedirectPolicies count.
+	Encrypts, Authenticates, LocalRedirects bool
 	// Unmodelled names settings whose value makes verdicts differ from what mesh/policy models ("enable-policy=always").
 	Unmodelled []string
 }

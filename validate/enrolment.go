@@ -23,7 +23,7 @@ type EnrolmentWrite struct {
 // Enrolment decides whether what an object says about its enrolment is admitted. What is malformed (HTTP 422) is said before what is
 // well-formed and refused (HTTP 403): its keys and values (DPR301, DPR302, DPR307), what it resolves to among the other objects
 // (DPR303, DPR304, DPR306, DPR308, DPR309), the names of its companion (DPR305), leaving a strict namespace with traffic (DPR310), and
-// in strict namespaces the coverage of its companion. In the other modes what is not covered warns: the companion is held, and the
+// in strict namespaces the coverage of its companion. Of what it will not get as asked for, it is warned (DPR312, DPR313, DPR403). In the other modes what is not covered warns: the companion is held, and the
 // routes are refused. The findings have their severity before modes (ApplyModes).
 //
 // An update is refused only for what it makes wrong: findings that the old object had already are warnings, and coverage is judged only
@@ -45,7 +45,7 @@ func Enrolment(w policy.World, e EnrolmentWrite) ([]mesh.Finding, error) {
 	if malformed := malformedOf(findings); len(malformed) > 0 {
 		return malformed, nil
 	}
-	for _, rule := range []func(policy.World, *enrolment, *enrolment) []mesh.Finding{companionNames, leaving, enrolmentCoverage} {
+	for _, rule := range []func(policy.World, *enrolment, *enrolment) []mesh.Finding{companionNames, leaving, enrolmentCoverage, enrolmentCaveats} {
 		findings = append(findings, rule(w, before, after)...)
 	}
 	mesh.SortFindings(findings)

@@ -44,6 +44,9 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if config.Dapr.Encryption == mesh.EncryptionCilium {
+		log.Warn("companions run without Dapr's mTLS: Dapr does not know who calls, and Cilium deprecates mutual authentication", "setting", "dapr.encryption", "value", config.Dapr.Encryption)
+	}
 	api, err := clientcmd.BuildConfigFromFlags("", s.kubeconfig)
 	if err != nil {
 		return fmt.Errorf("reach the API server: %w", err)

@@ -32,7 +32,7 @@ func always() []difference {
 		{"args --dapr-graceful-shutdown-seconds", "-1", "20", "requests in flight get longer than Dapr's 5 s; the grace period fits"},
 		{"args --max-body-size", "", "4Mi", explicit},
 		{"env DAPR_HOST_IP", "", "status.podIP", "Dapr's chart has a switch for it (enableK8sDownwardAPIs)"},
-		{"lifecycle.preStop.sleep.seconds", "", "5", "callers must learn that a pod leaves before it does"},
+		{"lifecycle.preStop.sleep.seconds", "", "55", "callers must learn that a pod leaves before it does: from EndpointSlices, the DNS and their own caches"},
 		{"livenessProbe.initialDelaySeconds", "180", "10", "a companion waits for no app"},
 		{"readinessProbe.httpGet.path", "/v1.0/healthz", "/v1.0/healthz/outbound", "the other stays 500 until the app listens"},
 		{"readinessProbe.timeoutSeconds", "1", "3", "many companions share a node without one app's deadline"},
@@ -114,6 +114,7 @@ func comparisons() []comparison {
 			name: "a Gateway", annotations: map[string]string{"dapr.io/app-id": "ingress"}, companion: asIngress,
 			but: []difference{
 				{"args --config", "", "ingress-dapr", "every companion has a Configuration"},
+				{"lifecycle.preStop.sleep.seconds", "", "5", "gateways learn from EndpointSlices that a pod leaves"},
 				{"args --app-protocol", "http", "", "there is no app"},
 				{"args --placement-host-address", "dapr-placement-server.dapr-system.svc.cluster.local:50005", "", "no actors without an app"},
 				{"args --scheduler-host-address", "dapr-scheduler-server-a.dapr-system.svc.cluster.local:443", "", "no jobs without an app"},

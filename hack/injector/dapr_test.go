@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
@@ -173,6 +174,48 @@ func TestAccessControl(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAUsersAccessControlIsReadAsDaprDoes: mesh.Configuration says of each caller what daprd would, where operations have no part in it.
+func TestAUsersAccessControlIsReadAsDaprDoes(t *testing.T) {
+	const cart = "{appId: cart, namespace: shop, trustDomain: td.example"
+	callers := []struct {
+		ref    mesh.AppRef
+		domain string
+	}{
+		{mesh.AppRef{Namespace: "shop", ID: "cart"}, "td.example"}, {mesh.AppRef{Namespace: "shop", ID: "cart"}, "public"},
+		{mesh.AppRef{Namespace: "other", ID: "cart"}, "td.example"}, {mesh.AppRef{Namespace: "shop", ID: "other"}, "td.example"},
+	}
+	for _, spec := range []string{
+		"{}", "{accessControl: {}}", "{accessControl: {defaultAction: Allow}}", "{accessControl: {defaultAction: deny}}", "{accessControl: {trustDomain: td}}",
+		"{accessControl: {policies: [" + cart + "}]}}",
+		"{accessControl: {policies: [" + cart + ", defaultAction: allow}]}}",
+		"{accessControl: {defaultAction: deny, policies: [" + cart + ", defaultAction: allow}]}}",
+		"{accessControl: {defaultAction: allow, policies: [" + cart + ", defaultAction: deny}]}}",
+		"{accessControl: {defaultAction: allow, policies: [" + cart + "}]}}",
+	} {
+		text := []byte("{apiVersion: dapr.io/v1alpha1, kind: Configuration, metadata: {namespace: default, name: c}, spec: " + spec + "}")
+		object := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(text, &object.Object); err != nil {
+			t.Fatal(err)
+		}
+		var read daprconfig.Configuration
+		if err := yaml.Unmarshal(text, &read); err != nil {
+			t.Fatal(err)
+		}
+		list, err := acl.ParseAccessControlSpec(read.Spec.AccessControlSpec, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours := mesh.ConfigurationOf(object)
+		for _, caller := range callers {
+			identity := "spiffe://" + caller.domain + "/ns/" + caller.ref.Namespace + "/" + caller.ref.ID
+			want, _ := acl.ApplyAccessControlPolicies(callFrom(t, identity), "/any", commonv1.HTTPExtension_POST, true, list)
+			if got := ours.Admits(caller.ref, caller.domain); got != want {
+				t.Errorf("%s: %s is admitted: %v, by Dapr %v", spec, identity, got, want)
+			}
+		}
 	}
 }
 

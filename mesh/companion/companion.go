@@ -25,8 +25,8 @@ type Input struct {
 	// TrustDomains holds the callers whose own Configuration sets spec.accessControl.trustDomain; every other caller's identity
 	// is in the trust domain "public" (dapr pkg/sentry/server/validator/kubernetes).
 	TrustDomains map[mesh.AppRef]string
-	// UserConfiguration is the content, or a hash of it, of the Configuration that the app names by dapr.io/config. A change of it
-	// rolls the pods. It is not read otherwise.
+	// UserConfiguration is the content of the Configuration that the app names by dapr.io/config (mesh.Configuration.Content). A change
+	// of it rolls the pods. It is not read otherwise.
 	UserConfiguration string
 	// Autoscaled says that a HorizontalPodAutoscaler targets the companion's Deployment: spec.replicas is left to it.
 	Autoscaled bool

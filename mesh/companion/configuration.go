@@ -22,10 +22,6 @@ const (
 	ConfigurationKind       = "Configuration"
 )
 
-// publicTrustDomain is what sentry puts into the identity of an app whose Configuration names no trust domain
-// (dapr pkg/sentry/server/validator/kubernetes).
-const publicTrustDomain = "public"
-
 // defaultClusterDomain is what Dapr's Kubernetes name resolution assumes.
 const defaultClusterDomain = "cluster.local"
 
@@ -110,12 +106,12 @@ func accessControl(in Input) *accessControlSpec {
 	slices.SortFunc(callers, func(a, b mesh.AppRef) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.ID, b.ID))
 	})
-	acl := &accessControlSpec{DefaultAction: "deny", TrustDomain: publicTrustDomain}
+	acl := &accessControlSpec{DefaultAction: "deny", TrustDomain: mesh.PublicTrustDomain}
 	for _, caller := range slices.Compact(callers) {
 		acl.Policies = append(acl.Policies, appAccessPolicy{
 			AppID:         caller.ID,
 			DefaultAction: "allow",
-			TrustDomain:   cmp.Or(in.TrustDomains[caller], publicTrustDomain),
+			TrustDomain:   cmp.Or(in.TrustDomains[caller], mesh.PublicTrustDomain),
 			Namespace:     caller.Namespace,
 		})
 	}

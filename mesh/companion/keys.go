@@ -12,7 +12,7 @@ const kindGateway = "Gateway"
 
 // Keys of Dapr's that rendering reads by name.
 const (
-	keyConfig             = mesh.DaprPrefix + "config"
+	keyConfig             = mesh.AnnotationConfig
 	keyImage              = mesh.DaprPrefix + "sidecar-image"
 	keyEnv                = mesh.DaprPrefix + "env"
 	keyEnableMetrics      = mesh.DaprPrefix + "enable-metrics"

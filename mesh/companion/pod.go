@@ -12,16 +12,15 @@ import (
 
 // Parts of a daprd pod that Dapr fixes (dapr pkg/injector/consts, pkg/security/consts, pkg/sentry/server/validator/kubernetes).
 const (
-	containerName    = "daprd"
-	tokenVolume      = "dapr-identity-token"
-	tokenMountPath   = "/var/run/secrets/dapr.io/sentrytoken"
-	tokenPath        = "token"
-	tokenSeconds     = 7200
-	tokenMode        = 0o644
-	nonRootUser      = 65532
-	readinessPath    = "/v1.0/healthz/outbound"
-	annotationConfig = mesh.DaprPrefix + "config"
-	sentryComponent  = "dapr-sentry"
+	containerName   = "daprd"
+	tokenVolume     = "dapr-identity-token"
+	tokenMountPath  = "/var/run/secrets/dapr.io/sentrytoken"
+	tokenPath       = "token"
+	tokenSeconds    = 7200
+	tokenMode       = 0o644
+	nonRootUser     = 65532
+	readinessPath   = "/v1.0/healthz/outbound"
+	sentryComponent = "dapr-sentry"
 )
 
 // Variables of the container that daprise sets.
@@ -85,7 +84,7 @@ func (i instance) podTemplate() corev1.PodTemplateSpec {
 			Labels: mesh.PodLabels(i.ref.ID, i.component),
 			Annotations: map[string]string{
 				mesh.AnnotationAppID:    i.ref.ID,
-				annotationConfig:        i.configurationName(),
+				mesh.AnnotationConfig:   i.configurationName(),
 				AnnotationConfiguration: i.configurationHash(),
 			},
 		},

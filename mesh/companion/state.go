@@ -48,6 +48,18 @@ func State(desired, live runtime.Object) (mesh.CompanionState, error) {
 	return state, err
 }
 
+// Serves says whether a live workload serves with the template that it has, whatever that is: the rest of State.
+func Serves(live runtime.Object) bool {
+	switch w := live.(type) {
+	case *appsv1.Deployment:
+		return deploymentServes(w)
+	case *appsv1.DaemonSet:
+		return daemonSetServes(w)
+	default:
+		return false
+	}
+}
+
 func deploymentServes(d *appsv1.Deployment) bool {
 	s := d.Status
 	return s.ObservedGeneration >= d.Generation && s.ReadyReplicas >= 1 && s.UpdatedReplicas == s.Replicas

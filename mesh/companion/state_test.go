@@ -9,7 +9,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/daprise/daprise/mesh"
@@ -17,10 +16,6 @@ import (
 )
 
 func resourceOf(text string) *resource.Quantity { return new(resource.MustParse(text)) }
-
-func metav1Operation(name string) metav1.ManagedFieldsOperationType {
-	return metav1.ManagedFieldsOperationType(name)
-}
 
 func daemonSet() *appsv1.DaemonSet {
 	objects := companion.Ingress(ingress(), input())
@@ -89,5 +84,23 @@ func TestState(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestServes: whether the template is the one wanted has no part in it.
+func TestServes(t *testing.T) {
+	other := stored()
+	other.Spec.Template.Spec.Containers[0].Image = "example.com/daprd"
+	rolling := stored()
+	rolling.Status.UpdatedReplicas = 1
+	for name, tt := range map[string]struct {
+		live runtime.Object
+		want bool
+	}{
+		"as wanted": {stored(), true}, "another template": {other, true}, "rolling": {rolling, false}, "no workload": {&corev1.Pod{}, false}, "no pod": {daemonSet(), false},
+	} {
+		if got := companion.Serves(tt.live); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -24,7 +24,7 @@ func CoveringApp(view *mesh.View, app mesh.App) []*ciliumv2.CiliumNetworkPolicy 
 		callers = append(callers, companionSelector(ref))
 	}
 	if len(callers) > 0 {
-		cnp.Spec.Ingress = append(cnp.Spec.Ingress, fromEndpoints(callers, mesh.PortInternal))
+		cnp.Spec.Ingress = append(cnp.Spec.Ingress, authenticated(view, fromEndpoints(callers, mesh.PortInternal)))
 	}
 	if app.DaprAPI && len(app.Selector) > 0 {
 		own := api.NewESFromMatchRequirements(k8sLabels(app.Selector, app.Namespace), nil)

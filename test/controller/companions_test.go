@@ -258,7 +258,7 @@ func settledWrites(t *testing.T, ns string) int {
 }
 
 // written tells what the controllers have written in a namespace, and how often.
-func written(t *testing.T, ns string) map[string]int {
+func written(t testing.TB, ns string) map[string]int {
 	t.Helper()
 	events, err := shared.AuditEvents()
 	if err != nil {
@@ -274,7 +274,7 @@ func written(t *testing.T, ns string) map[string]int {
 }
 
 // writes counts what the controllers have written in a namespace; Events do not count.
-func writes(t *testing.T, ns string) int {
+func writes(t testing.TB, ns string) int {
 	t.Helper()
 	n := 0
 	for _, times := range written(t, ns) {

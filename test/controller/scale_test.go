@@ -7,10 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,9 +26,9 @@ import (
 // BenchmarkCompanions compares how long the controllers take to apply the companions of many Services of one namespace with how long a
 // bare client takes to create the same objects, at the same concurrency and request rate, on the same API server. It reports both
 // in seconds and the ratio. Companions are held, so that no pods get in the way of the measurement: everything is applied but
-// the workloads.
+// the workloads. Then it counts what is written in a minute of idling, with sweeps as in production, and tells what the heap holds.
 //
-//	go test ./test/controller -run '^$' -bench Companions -benchtime 1x -services 1000
+//	make bench-companions
 func BenchmarkCompanions(b *testing.B) {
 	n := flag.Lookup("services").Value.(flag.Getter).Get().(int)
 	for b.Loop() {
@@ -34,21 +36,119 @@ func BenchmarkCompanions(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		ours, err := controllers(b, n)
+		ns := benchNamespace(b, nil)
+		ours, err := controllers(b, ns, n)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.ReportMetric(bare.Seconds(), "bare-s")
 		b.ReportMetric(ours.Seconds(), "controllers-s")
 		b.ReportMetric(ours.Seconds()/bare.Seconds(), "ratio")
+		b.ReportMetric(heap(), "heap-MB")
+		b.ReportMetric(float64(idle(b, ns)), "idle-writes")
 	}
 }
 
-var _ = flag.Int("services", 100, "how many Services BenchmarkCompanions enrols")
+// BenchmarkRoll tells how long a new trust bundle takes to reach the companions of many Services, which run here, and how many roll in a
+// second once the first have. It fails if they roll faster than they may.
+func BenchmarkRoll(b *testing.B) {
+	n := flag.Lookup("rolled").Value.(flag.Getter).Get().(int)
+	for b.Loop() {
+		ns := benchNamespace(b, map[string]string{mesh.LabelCoverage: "warn"})
+		if _, err := controllers(b, ns, n); err != nil {
+			b.Fatal(err)
+		}
+		for workloadsWith(b, ns, "").ready < n {
+			time.Sleep(cluster.Poll)
+		}
+		original, set := trustBundle(b)
+		anchors := original() + rootUntil(b, time.Now().Add(365*24*time.Hour))
+		set(anchors)
+		began, most, last := time.Now(), 0, 0
+		for second := time.Now(); ; time.Sleep(cluster.Poll) {
+			now := workloadsWith(b, ns, anchors).changed
+			if now == n {
+				break
+			}
+			if time.Since(second) >= time.Second {
+				most, last, second = max(most, now-last), now, time.Now()
+			}
+		}
+		took := time.Since(began)
+		b.ReportMetric(took.Seconds(), "roll-s")
+		b.ReportMetric(float64(most), "most-in-a-second")
+		// 20 at once, then one each half a second (controller/rolls.go).
+		if least := time.Duration(n-20) * 500 * time.Millisecond * 9 / 10; took < least {
+			b.Errorf("%d companions rolled within %s, want %s at least", n, took, least)
+		}
+	}
+}
 
-func benchNamespace(b *testing.B) string {
+// seen is what a look at a namespace's Deployments finds.
+type seen struct{ changed, ready int }
+
+// workloadsWith counts Deployments that have trust anchors, and those that are ready.
+func workloadsWith(b *testing.B, ns, anchors string) seen {
 	b.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "bench-"}}
+	list := &appsv1.DeploymentList{}
+	if err := shared.Client.List(b.Context(), list, client.InNamespace(ns)); err != nil {
+		b.Fatal(err)
+	}
+	var s seen
+	for i := range list.Items {
+		d := &list.Items[i]
+		if d.Status.ReadyReplicas >= 1 && d.Status.UpdatedReplicas == d.Status.Replicas {
+			s.ready++
+		}
+		for _, e := range d.Spec.Template.Spec.Containers[0].Env {
+			if e.Name == "DAPR_TRUST_ANCHORS" && e.Value == anchors {
+				s.changed++
+			}
+		}
+	}
+	return s
+}
+
+// idle counts the controllers' writes of a minute in which nothing changes.
+func idle(b *testing.B, ns string) int {
+	b.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	stopped, err := startControllers(ctx, shared.AdminConfig(), 30*time.Second)
+	if err != nil {
+		stop()
+		b.Fatal(err)
+	}
+	// The first sweep of a process that has just started.
+	for before, settled := -1, false; !settled; time.Sleep(5 * time.Second) {
+		now := writes(b, ns)
+		before, settled = now, now == before
+	}
+	before := writes(b, ns)
+	time.Sleep(time.Minute)
+	after := writes(b, ns)
+	stop()
+	if err := <-stopped; err != nil {
+		b.Error(err)
+	}
+	return after - before
+}
+
+// heap is what the controllers and their caches hold, and the test beside them, in MB.
+func heap() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / (1 << 20)
+}
+
+var (
+	_ = flag.Int("services", 100, "how many Services BenchmarkCompanions enrols")
+	_ = flag.Int("rolled", 60, "how many companions BenchmarkRoll rolls")
+)
+
+func benchNamespace(b *testing.B, labels map[string]string) string {
+	b.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "bench-", Labels: labels}}
 	if err := shared.Client.Create(b.Context(), ns); err != nil {
 		b.Fatal(err)
 	}
@@ -57,7 +157,7 @@ func benchNamespace(b *testing.B) string {
 
 // bareClient creates the objects of n companions but the workloads, eight companions at a time, as the controllers do.
 func bareClient(b *testing.B, n int) (time.Duration, error) {
-	ns := benchNamespace(b)
+	ns := benchNamespace(b, nil)
 	api := shared.AdminConfig()
 	api.QPS, api.Burst = requestsPerSecond, requestsAtOnce
 	c, err := client.New(api, client.Options{Scheme: shared.Client.Scheme()})
@@ -88,8 +188,7 @@ func bareClient(b *testing.B, n int) (time.Duration, error) {
 }
 
 // controllers enrols n Services and waits until each has its objects, by its condition.
-func controllers(b *testing.B, n int) (time.Duration, error) {
-	ns := benchNamespace(b)
+func controllers(b *testing.B, ns string, n int) (time.Duration, error) {
 	began := time.Now()
 	err := eachOf(n, func(i int) error { return shared.Client.Create(b.Context(), enrolled(ns, fmt.Sprintf("app-%d", i))) })
 	if err != nil {

@@ -33,7 +33,7 @@ func Rules() []Rule {
 	rules := slices.Concat(
 		coverageRules(), effectRules(), hintRules(),
 		routeMeaningRules(), routeReferenceRules(), routeFormRules(),
-		enrolmentRules(), companionRules(), environmentRules(), suppressionRules(),
+		enrolmentRules(), companionRules(), caveatRules(), environmentRules(), suppressionRules(),
 	)
 	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Code, b.Code) })
 	return rules

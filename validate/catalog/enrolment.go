@@ -105,3 +105,27 @@ func companionRules() []Rule {
 		},
 	}
 }
+
+// caveatRules are about what an enrolment asks for and does not get, or not as its author may think.
+func caveatRules() []Rule {
+	return []Rule{
+		{
+			Code:     mesh.CodeConfiguration,
+			Title:    "Configuration says something else",
+			Severity: mesh.Warn,
+			Means:    "The Configuration that dapr.io/config names does not exist, refuses a caller that daprise.dev/callers or a route names, or lets in everybody.",
+			Why:      "It is used as it is, in place of the one that daprise would write. Who may call an app is then said in two places, and calls fail, or pass one of two locks, where they differ. Dapr does not start without it.",
+			Example:  `Service default/whoami admitted with a warning: metadata.annotations[dapr.io/config]: Configuration default/tracing lets in every caller, so that network policy alone says who may call the app. Set spec.accessControl.defaultAction to deny and allow the callers. [DPR312]`,
+			Mend:     "Let its spec.accessControl deny by default and allow the callers, each with its namespace and trust domain (docs/companions.md). The condition Companion repeats the warning.",
+		},
+		{
+			Code:     mesh.CodeLocalRedirect,
+			Title:    "Local redirect without effect",
+			Severity: mesh.Warn,
+			Means:    "daprise.dev/local-redirect is on a Gateway, or on an app whose pods do not use Dapr's API, or Cilium ignores local redirects.",
+			Why:      "A local redirect acts on what pods send to a companion's ClusterIP. The gateway sends to endpoints, and does not pass through it.",
+			Example:  `Gateway default/default-gateway admitted with a warning: metadata.annotations[daprise.dev/local-redirect]: the gateway does not pass through a local redirect: its requests are not kept on their node, only those that pods send to the companion. Remove the annotation, unless pods call the ingress companion. [DPR313]`,
+			Mend:     "Remove the annotation, or enable local redirect policies in Cilium (enable-local-redirect-policy in cilium-config).",
+		},
+	}
+}

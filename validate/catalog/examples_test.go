@@ -95,6 +95,7 @@ func enrolmentExamples(t *testing.T) []mesh.Finding {
 	t.Helper()
 	const service = `metadata: {name: whoami, namespace: default, annotations: {daprise.dev/enabled: "true"}}` + "\n" + "spec: {selector: {app: whoami}, ports: [{name: http, port: 80}]}"
 	const deployment = `metadata: {name: whoami-v1, namespace: default, annotations: {daprise.dev/enabled: "true"}}` + "\n" + "spec: {template: {metadata: {labels: {app: whoami}}}}"
+	const gateway = `metadata: {name: default-gateway, namespace: default, annotations: {daprise.dev/enabled: "true", daprise.dev/local-redirect: "true"}}` + "\n" + "spec: {gatewayClassName: cilium}"
 	stored := func(texts ...string) []*corev1.Service {
 		var services []*corev1.Service
 		for _, text := range texts {
@@ -127,6 +128,8 @@ func enrolmentExamples(t *testing.T) []mesh.Finding {
 		{kind: "Service", text: service, old: "selector: {app: whoami}", new: "type: ExternalName, externalName: evil.example"},
 		{kind: "Deployment", text: deployment, view: mesh.View{Objects: mesh.Objects{Services: stored(plain, strings.Replace(plain, "name: whoami", "name: other", 1))}}},
 		{kind: "Service", text: service, old: `"true"`, new: `"false"`, before: service, view: mesh.View{Routes: leaving}},
+		{kind: "Service", text: service, old: `"true"`, new: `"true", dapr.io/config: tracing`, view: mesh.View{Configurations: []mesh.Configuration{{Name: mesh.Name{Namespace: "default", Name: "tracing"}, Content: "{}"}}}},
+		{kind: "Gateway", text: gateway, view: mesh.View{Cilium: mesh.Cilium{LocalRedirects: true}}},
 	} {
 		view := test.view
 		view.Config = mesh.DefaultConfig()
