@@ -248,6 +248,7 @@ func TestWithAndBack(t *testing.T) {
 		{"flow", "kind: HTTPRoute\nmetadata: {name: web}\nspec:\n  rules: [{matches: [{path: x}], backendRefs: [{name: web, port: 80}]}] # one\n"},
 		{"flow inside", "kind: HTTPRoute\nmetadata: {name: web}\nspec:\n  rules:\n  - matches: [{path: x}]\n    backendRefs: [{name: web, port: 80}] # one\n"},
 		{"an item", "kind: List\nitems:\n- kind: HTTPRoute\n  metadata:\n    name: web\n  spec:\n    rules:\n    - backendRefs:\n      - name: web\n        port: 80\n"},
+		{"anchors", "kind: HTTPRoute\nmetadata:\n  name: &name web\nspec:\n  rules:\n  - backendRefs:\n    - name: web\n      port: 80\n  - backendRefs:\n    - {name: *name, port: 81}\n"},
 		{"JSON", "{\n    \"kind\": \"HTTPRoute\",\n    \"metadata\": {\n        \"name\": \"web\"\n    },\n    \"spec\": {\n        \"rules\": [\n            {\n                \"backendRefs\": [\n                    {\n                        \"name\": \"web\",\n                        \"port\": 80\n                    }\n                ]\n            }\n        ]\n    }\n}\n"},
 		{"JSON in one line", `{"spec":{"rules":[{"backendRefs":[{"port":80,"name":"web"}]}]},"kind":"HTTPRoute","metadata":{"name":"w<>eb"}}`},
 		{"not ASCII", "kind: HTTPRoute\nmetadata:\n  name: ünïcode # ü\nspec:\n  rules:\n  - name: ü\n    backendRefs:\n    - {name: ü, port: 80} # ü\n"},
@@ -278,15 +279,32 @@ func TestWithAndBack(t *testing.T) {
 }
 
 func TestWithAnchors(t *testing.T) {
-	const text = "# head\nkind: A\nbase: &base\n  a: 1 # one\nmetadata:\n  <<: *base\n  name: a # name\n"
-	d := first(t, text)
-	got, err := d.With(changed(t, d, func(o map[string]any) { o["metadata"].(map[string]any)["name"] = "b" }))
-	if err != nil {
-		t.Fatal(err)
+	const text = "# head\nkind: A\nbase: &base\n  a: 1 # one\n  b: 2\nmetadata:\n  <<: *base\n  name: a # name\nlabels: &labels\n  app: a\nother: *labels\n"
+	field := func(name string) func(map[string]any) map[string]any {
+		return func(o map[string]any) map[string]any { return o[name].(map[string]any) }
 	}
-	const want = "# head\nkind: A\nbase:\n  a: 1 # one\nmetadata:\n  name: b # name\n  a: 1\n"
-	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	for _, test := range []struct {
+		name       string
+		in         func(map[string]any) map[string]any
+		key, value string
+		want       string
+	}{
+		{"beside them", field("metadata"), "name", "b", strings.Replace(text, "name: a", "name: b", 1)},
+		{"a key more", field("metadata"), "x", "z", strings.Replace(text, "name: a # name\n", "name: a # name\n  x: z\n", 1)},
+		{"a merged value", field("metadata"), "a", "z", "# head\nkind: A\nbase: &base\n  a: 1 # one\n  b: 2\nmetadata:\n  name: a # name\n  a: z\n  b: 2\nlabels: &labels\n  app: a\nother: *labels\n"},
+		// Both places would change with it: every alias is written out.
+		{"an anchored value", field("labels"), "app", "b", "# head\nkind: A\nbase:\n  a: 1 # one\n  b: 2\nmetadata:\n  name: a # name\n  a: 1\n  b: 2\nlabels:\n  app: b\nother:\n  app: a\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := first(t, text)
+			got, err := d.With(changed(t, d, func(o map[string]any) { test.in(o)[test.key] = test.value }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, string(got)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

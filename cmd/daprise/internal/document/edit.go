@@ -40,8 +40,8 @@ func (d *Document) With(object []byte) ([]byte, error) {
 	if d.isJSON() {
 		return d.writtenJSON(merged(root, want))
 	}
-	// Texts with aliases are written anew: a change in one place must not show in others.
-	if !hasAlias(root) && root.Style&yaml.FlowStyle == 0 {
+	// Where a change in one place shows in others, by an alias, the text does not read as it should and is written anew.
+	if root.Style&yaml.FlowStyle == 0 {
 		text := d.edited(root, want)
 		if ok, err := d.reads(text, want); ok || err != nil {
 			return text, err
@@ -154,17 +154,4 @@ func (e *editor) encoded(node *yaml.Node, indent int) (string, error) {
 		out.WriteString(line)
 	}
 	return out.String(), nil
-}
-
-// hasAlias says that a node, or anything in it, is an alias.
-func hasAlias(node *yaml.Node) bool {
-	if node.Kind == yaml.AliasNode {
-		return true
-	}
-	for _, child := range node.Content {
-		if hasAlias(child) {
-			return true
-		}
-	}
-	return false
 }

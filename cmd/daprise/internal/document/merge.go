@@ -133,6 +133,9 @@ func scalar(tag, value string) *yaml.Node {
 
 // ambiguous says that a plain string would be read as something else by YAML 1.1, which Kubernetes speaks ("on", "1_000", "12:30").
 func ambiguous(value string) bool {
+	if isWord(value) {
+		return false
+	}
 	var node yaml.Node
 	if err := yaml.Unmarshal([]byte(value), &node); err != nil || len(node.Content) != 1 {
 		return true

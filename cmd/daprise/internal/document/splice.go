@@ -179,6 +179,7 @@ func (e *editor) mapping(node *yaml.Node, end int, want any) {
 		seen[key.Value] = true
 		wanted, kept := values[key.Value]
 		switch {
+		case key.Tag == "!!merge" && mergedIn(node, value, values, seen):
 		case !kept && i == 0 && e.offset(key) != from+column:
 			e.entry(key, nil, to) // the dash stands before it: cannot go alone
 		case !kept && i == 0 && len(bytes.TrimSpace(e.source[from:e.offset(key)])) > 0:
@@ -199,6 +200,26 @@ func (e *editor) mapping(node *yaml.Node, end int, want any) {
 			e.insert(last, text)
 		}
 	}
+}
+
+// mergedIn says whether everything that a merge key brings into a mapping is wanted as it brings it, or said otherwise by the mapping itself;
+// it notes the keys that need not be written then.
+func mergedIn(node, base *yaml.Node, values map[string]any, seen map[string]bool) bool {
+	brought, ok := valueOfNode(base).(map[string]any)
+	if !ok {
+		return false
+	}
+	for name, value := range brought {
+		if key, _ := entry(node, name); key == nil && !reflect.DeepEqual(values[name], value) {
+			return false
+		}
+	}
+	for name := range brought {
+		if key, _ := entry(node, name); key == nil {
+			seen[name] = true
+		}
+	}
+	return true
 }
 
 // next is where the entry after a mapping's first begins, so that it takes the place behind the dash.
