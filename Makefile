@@ -68,6 +68,13 @@ browser: ## try the page of daprise graph in headless Chromium; SHOTS=dir keeps 
 sarif: ## hold what daprise analyze -o sarif writes against the schema of SARIF
 	go -C hack/sarif test -count=1 ./...
 
+# Versions of Cilium whose engines are compared beside the newest.
+OLDER ?= 1.19
+
+.PHONY: oracle-older
+oracle-older: ## the same with the engines of older versions, each of which is built first: make oracle-older OLDER=1.19 N=20000
+	go -C hack/oracle test -count=1 -v -timeout 0 -run '^TestDifferentialOlder' -rapid.nofailfile -rapid.checks=$(N) -rapid.seed=$(SEED) -older=$(OLDER) .
+
 .PHONY: bench-datapath
 bench-datapath: ## measure what companions, and sidecars, add to a request; needs root on Linux
 	go test -tags e2e,bench -v -count=1 -timeout 45m -run '^TestBench$$' ./test/datapath/

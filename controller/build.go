@@ -319,8 +319,7 @@ func (b *build) policies(ctx context.Context) error {
 	for _, p := range clusterwide {
 		b.add(p, func() *policy.Policy { return policy.CompileCCNP(p) })
 	}
-	// Where the kind is not served there are no groups, and a rule that names one means nobody.
-	groups, _, err := list[*ciliumv2.CiliumCIDRGroup](ctx, b.door, kindCIDRGroup, scope{})
+	groups, err := cidrGroups(ctx, b.door)
 	if err != nil {
 		return err
 	}

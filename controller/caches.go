@@ -44,6 +44,8 @@ func CacheOptions(config mesh.Config) cache.Options {
 			untyped(daprConfiguration()): {Label: othersSelector()},
 			&gatewayv1.HTTPRoute{}:       {Transform: withoutStatus},
 			&gatewayv1.GRPCRoute{}:       {Transform: withoutStatus},
+			metadataOf(podKind()):        {Label: holderSelector(), Transform: onlyOwners},
+			metadataOf(endpointsKind()):  {Label: enrolledSelector(), Transform: onlyOwners},
 			// Cilium writes the state of every node into a policy's status.
 			&ciliumv2.CiliumNetworkPolicy{}:            {Transform: withoutStatus},
 			&ciliumv2.CiliumClusterwideNetworkPolicy{}: {Transform: withoutStatus},

@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
 )
 
 // ciliumAgent is the container of the DaemonSet whose image says the version (cilium install/kubernetes/cilium/templates/cilium-agent).
@@ -29,6 +31,9 @@ func ciliumOf(settings *corev1.ConfigMap, agent *appsv1.DaemonSet) mesh.Cilium {
 	facts.Encrypts = on("enable-wireguard") || on("enable-ipsec")
 	facts.Authenticates = on("mesh-auth-enabled") && on("mesh-auth-mutual-enabled")
 	facts.LocalRedirects = on("enable-local-redirect-policy")
+	if facts.AnyCluster = anyCluster(settings, facts.Version); facts.AnyCluster {
+		facts.Unmodelled = append(facts.Unmodelled, localCluster+"="+cmp.Or(settings.Data[localCluster], "false")+" in a mesh of clusters")
+	}
 	for key, modelled := range ciliumModelled() {
 		if value, ok := settings.Data[key]; ok && !slices.Contains(modelled, strings.ToLower(value)) {
 			facts.Unmodelled = append(facts.Unmodelled, key+"="+value)
@@ -36,6 +41,25 @@ func ciliumOf(settings *corev1.ConfigMap, agent *appsv1.DaemonSet) mesh.Cilium {
 	}
 	slices.Sort(facts.Unmodelled)
 	return facts
+}
+
+// Settings that say of which clusters a selector is that does not name one.
+const (
+	localCluster = "policy-default-local-cluster"
+	clusterID    = "cluster-id"
+)
+
+// anyCluster says whether selectors that say nothing of the cluster are those of every cluster, and there may be others: a cluster is in a
+// mesh only with a number of its own, which is not 0 (cilium pkg/clustermesh/types ValidateRemoteConfig).
+func anyCluster(settings *corev1.ConfigMap, version string) bool {
+	if id := settings.Data[clusterID]; id == "" || id == "0" {
+		return false
+	}
+	value, ok := settings.Data[localCluster]
+	if !ok {
+		return policy.AnyClusterByDefault(version)
+	}
+	return !strings.EqualFold(value, "true")
 }
 
 // ciliumModelled holds, for the settings that change a verdict, the values under which verdicts are as mesh/policy models them; an
@@ -52,8 +76,6 @@ func ciliumModelled() map[string][]string {
 		"enable-cilium-clusterwide-network-policy": {"true"},
 		// Tiers of cluster-wide policy that come before and after the others.
 		"enable-k8s-cluster-network-policy": {"false", ""},
-		// Selectors that say nothing of the cluster are otherwise those of every cluster (since Cilium 1.19 they are not by default).
-		"policy-default-local-cluster": {"true"},
 		// Other labels than by default make up a pod's identity, that of companions perhaps not among them.
 		"labels": {""},
 		// Node addresses match CIDR rules.

@@ -41,9 +41,18 @@ func TestCiliumOf(t *testing.T) {
 		{name: "settings that change verdicts", settings: settings("enable-policy", "always", "policy-audit-mode", "True", "enable-ztunnel", "true"),
 			agent: agent("cilium-agent", "cilium:v1.20.2"),
 			want:  mesh.Cilium{Cluster: "east", Version: "1.20.2", Unmodelled: []string{"enable-policy=always", "enable-ztunnel=true", "policy-audit-mode=True"}}},
-		{name: "other clusters and other labels", settings: settings("policy-default-local-cluster", "false", "labels", "k8s:app"),
-			agent: agent("cilium-agent", "cilium:v1.20.2"),
-			want:  mesh.Cilium{Cluster: "east", Version: "1.20.2", Unmodelled: []string{"labels=k8s:app", "policy-default-local-cluster=false"}}},
+		{name: "other labels", settings: settings("labels", "k8s:app"), agent: agent("cilium-agent", "cilium:v1.20.2"),
+			want: mesh.Cilium{Cluster: "east", Version: "1.20.2", Unmodelled: []string{"labels=k8s:app"}}},
+		{name: "of every cluster, and there is one", settings: settings("policy-default-local-cluster", "false", "cluster-id", "0"), agent: agent("cilium-agent", "cilium:v1.20.2"),
+			want: mesh.Cilium{Cluster: "east", Version: "1.20.2"}},
+		{name: "of every cluster of a mesh", settings: settings("policy-default-local-cluster", "false", "cluster-id", "3"), agent: agent("cilium-agent", "cilium:v1.20.2"),
+			want: mesh.Cilium{Cluster: "east", Version: "1.20.2", AnyCluster: true, Unmodelled: []string{"policy-default-local-cluster=false in a mesh of clusters"}}},
+		{name: "of this cluster of a mesh, by default since 1.19", settings: settings("cluster-id", "3"), agent: agent("cilium-agent", "cilium:v1.19.6"),
+			want: mesh.Cilium{Cluster: "east", Version: "1.19.6"}},
+		{name: "of every cluster of a mesh, by default before", settings: settings("cluster-id", "3"), agent: agent("cilium-agent", "cilium:v1.18.11"),
+			want: mesh.Cilium{Cluster: "east", Version: "1.18.11", AnyCluster: true, Unmodelled: []string{"policy-default-local-cluster=false in a mesh of clusters"}}},
+		{name: "of this cluster of a mesh, as set", settings: settings("cluster-id", "3", "policy-default-local-cluster", "true"), agent: agent("cilium-agent", "cilium:v1.18.11"),
+			want: mesh.Cilium{Cluster: "east", Version: "1.18.11"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -35,9 +35,13 @@ const (
 	kindClusterwidePolicy kind = "CiliumClusterwideNetworkPolicy"
 	kindNetworkPolicy     kind = "NetworkPolicy"
 	kindCIDRGroup         kind = "CiliumCIDRGroup"
+	kindEarlierGroup      kind = "CiliumCIDRGroup v2alpha1"
 	kindConfigMap         kind = "ConfigMap"
 	kindConfiguration     kind = "Configuration"
 	kindCiliumAgent       kind = "DaemonSet"
+	// Of these two nothing is read from the caches: their events tell when to look at pods (heardPods).
+	kindHolder    kind = "Pod"
+	kindEndpoints kind = "EndpointSlice"
 )
 
 // The owned cache's kinds: what daprise made. Its policies are in the main cache, among all others.
@@ -83,9 +87,12 @@ func kindsWatched() map[kind]facts {
 		kindClusterwidePolicy: {ciliumv2.SchemeGroupVersion.WithKind("CiliumClusterwideNetworkPolicy"), &ciliumv2.CiliumClusterwideNetworkPolicy{}, &ciliumv2.CiliumClusterwideNetworkPolicyList{}, all, false},
 		kindNetworkPolicy:     {networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), &networkingv1.NetworkPolicy{}, &networkingv1.NetworkPolicyList{}, all, false},
 		kindCIDRGroup:         {ciliumv2.SchemeGroupVersion.WithKind("CiliumCIDRGroup"), &ciliumv2.CiliumCIDRGroup{}, &ciliumv2.CiliumCIDRGroupList{}, all, false},
+		kindEarlierGroup:      {earlierGroup(), untyped(earlierGroup()), untypedList(earlierGroup()), all, false},
 		kindConfigMap:         {corev1.SchemeGroupVersion.WithKind("ConfigMap"), &corev1.ConfigMap{}, &corev1.ConfigMapList{}, all, false},
 		kindCiliumAgent:       {appsv1.SchemeGroupVersion.WithKind("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, all, false},
 		kindConfiguration:     {daprConfiguration(), untyped(daprConfiguration()), untypedList(daprConfiguration()), othersSelector(), false},
+		kindHolder:            {corev1.SchemeGroupVersion.WithKind("Pod"), metadataOf(podKind()), metadataListOf(podKind()), holderSelector(), false},
+		kindEndpoints:         {endpointsKind(), metadataOf(endpointsKind()), metadataListOf(endpointsKind()), enrolled, false},
 		ownedDeployment:       {appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.Deployment{}, &appsv1.DeploymentList{}, owned, true},
 		ownedDaemonSet:        {appsv1.SchemeGroupVersion.WithKind("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, owned, true},
 		ownedService:          {corev1.SchemeGroupVersion.WithKind("Service"), &corev1.Service{}, &corev1.ServiceList{}, owned, true},

@@ -136,7 +136,7 @@ func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, erro
 	}
 	b.expected()
 	b.view.Missing = slices.Sorted(slices.Values(b.missing))
-	set := policy.NewSet(b.compiled...).InCluster(b.view.Cilium.Cluster).WithCIDRGroups(b.groups...)
+	set := policy.NewSet(b.compiled...).InCilium(b.view.Cilium).WithCIDRGroups(b.groups...)
 	b.result.world = policy.World{View: b.view, Set: set}
 	return b.result, nil
 }

@@ -23,7 +23,7 @@ func Mapper(config *rest.Config, client *http.Client) (meta.RESTMapper, error) {
 	known := meta.NewDefaultRESTMapper(nil)
 	for k, f := range kindsWatched() {
 		scope := meta.RESTScopeNamespace
-		if k == kindClusterwidePolicy || k == kindCIDRGroup || k == kindNamespace {
+		if k == kindClusterwidePolicy || k == kindCIDRGroup || k == kindEarlierGroup || k == kindNamespace {
 			scope = meta.RESTScopeRoot
 		}
 		singular := strings.ToLower(f.gvk.Kind)

@@ -31,11 +31,11 @@ func matters(c change) bool {
 		return specsDiffer[*appsv1.Deployment](c, func(d *appsv1.Deployment) any { return d.Spec })
 	case kindGateway:
 		return specsDiffer[*gatewayv1.Gateway](c, func(g *gatewayv1.Gateway) any { return g.Spec })
-	case kindHTTPRoute, kindGRPCRoute, kindReferenceGrant, kindCiliumPolicy, kindClusterwidePolicy, kindNetworkPolicy, kindCIDRGroup, kindCiliumAgent,
+	case kindHTTPRoute, kindGRPCRoute, kindReferenceGrant, kindCiliumPolicy, kindClusterwidePolicy, kindNetworkPolicy, kindCIDRGroup, kindEarlierGroup, kindCiliumAgent,
 		kindConfiguration:
 		// The API server counts a generation for each change that is not to status.
 		return c.old.GetGeneration() != c.new.GetGeneration()
-	case kindNamespace:
+	case kindNamespace, kindHolder:
 		return false
 	default:
 		return true

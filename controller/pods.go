@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,9 @@ import (
 // podsFor is how long the pods of a namespace are believed when read for a cached load. No cache holds pods: they are many, and what is
 // read of them, their labels and named ports, changes with rollouts alone.
 const podsFor = 10 * time.Second
+
+// podsAtMost is how often they are read at most where events say that they have changed.
+const podsAtMost = time.Second
 
 // podsRead keeps what was read of pods for a moment, so that a thousand companions of one namespace do not each list its pods.
 type podsRead struct {
@@ -31,30 +35,49 @@ type podsOf struct {
 	mu   sync.Mutex
 	sets []mesh.PodSet
 	at   time.Time
+	// changed says that an event has told of a change since.
+	changed atomic.Bool
+}
+
+// old says whether they must be read again.
+func (p *podsOf) old(now time.Time) bool {
+	age := now.Sub(p.at)
+	return p.at.IsZero() || age >= podsFor || p.changed.Load() && age >= podsAtMost
 }
 
 func newPodsRead() *podsRead { return &podsRead{kept: map[string]*podsOf{}, now: time.Now} }
 
 // in are the pods of a namespace, for a live load those of now.
 func (p *podsRead) in(ctx context.Context, d door, namespace string) ([]mesh.PodSet, error) {
-	p.mu.Lock()
-	known, ok := p.kept[namespace]
-	if !ok {
-		known = &podsOf{}
-		p.kept[namespace] = known
-	}
-	p.mu.Unlock()
+	known := p.of(namespace)
 	known.mu.Lock()
 	defer known.mu.Unlock()
-	if now := p.now(); d.caches == nil || known.at.IsZero() || now.Sub(known.at) >= podsFor {
+	if now := p.now(); d.caches == nil || known.old(now) {
+		// Before the read: what changes meanwhile may be missing from it.
+		changed := known.changed.Swap(false)
 		sets, err := listPods(ctx, d.live, namespace)
 		if err != nil {
+			known.changed.Store(changed)
 			return nil, err
 		}
 		known.sets, known.at = sets, now
 	}
 	return known.sets, nil
 }
+
+func (p *podsRead) of(namespace string) *podsOf {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, ok := p.kept[namespace]
+	if !ok {
+		known = &podsOf{}
+		p.kept[namespace] = known
+	}
+	return known
+}
+
+// expire has the pods of a namespace read again, podsAtMost after the last time at the earliest.
+func (p *podsRead) expire(namespace string) { p.of(namespace).changed.Store(true) }
 
 // forget drops a namespace that is gone.
 func (p *podsRead) forget(namespace string) {

@@ -5,6 +5,7 @@ package controller
 import (
 	"context"
 	"sync"
+	"time"
 
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -35,6 +36,18 @@ func (k *keys[K]) running() bool {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return k.queue != nil
+}
+
+// addAfter puts keys in the queue after a while.
+func (k *keys[K]) addAfter(wait time.Duration, all ...K) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if k.queue == nil {
+		return
+	}
+	for _, key := range all {
+		k.queue.AddAfter(key, wait)
+	}
 }
 
 // add puts keys in the queue; a key that waits there already is not doubled.

@@ -35,7 +35,7 @@ func (t *triggers) hear(c change) {
 		t.companions.add(refsBy(mesh.LabelAppID, c)...)
 		return
 	}
-	if !slices.Contains(ownedKinds(), c.kind) {
+	if !slices.Contains(ownedKinds(), c.kind) && c.kind != kindHolder && c.kind != kindEndpoints {
 		t.loader.recent.changed()
 	}
 	if !t.companions.running() {
@@ -64,7 +64,9 @@ func (t *triggers) hear(c change) {
 		t.companions.add(ownedRefs(c)...)
 	case kindConfiguration:
 		t.companions.add(t.heardConfiguration(ctx, one(c).GetNamespace())...)
-	case kindClusterwidePolicy, kindCIDRGroup, kindConfigMap, kindCiliumAgent:
+	case kindHolder, kindEndpoints:
+		t.heardPods(c)
+	case kindClusterwidePolicy, kindCIDRGroup, kindEarlierGroup, kindConfigMap, kindCiliumAgent:
 		t.companions.add(t.refsIn(ctx, "")...)
 	default:
 		t.companions.add(ownedRefs(c)...)

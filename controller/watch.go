@@ -101,12 +101,13 @@ func (w *watcher) poll(ctx context.Context) error {
 	}
 	for _, k := range w.ordered() {
 		_, started := w.informer(k)
+		wanted := served[w.kinds[k].gvk] && !superseded(k, served)
 		switch {
-		case served[w.kinds[k].gvk] && !started:
+		case wanted && !started:
 			if err := w.start(ctx, k); err != nil {
 				return err
 			}
-		case !served[w.kinds[k].gvk] && started:
+		case !wanted && started:
 			if err := w.stop(ctx, k); err != nil {
 				return err
 			}
@@ -138,7 +139,7 @@ func (w *watcher) listen() {
 // kinds are read live before a refusal anyway.
 func (w *watcher) stale(k kind) bool {
 	switch k {
-	case kindCiliumPolicy, kindClusterwidePolicy, kindNetworkPolicy, kindCIDRGroup:
+	case kindCiliumPolicy, kindClusterwidePolicy, kindNetworkPolicy, kindCIDRGroup, kindEarlierGroup:
 	default:
 		return false
 	}

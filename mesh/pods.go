@@ -52,7 +52,7 @@ func PodSets(pods []*corev1.Pod) []PodSet {
 func podSetOf(pod *corev1.Pod) PodSet {
 	set := PodSet{
 		Namespace: pod.Namespace, Name: pod.Name, Labels: maps.Clone(pod.Labels), ServiceAccount: pod.Spec.ServiceAccountName,
-		Companion: companionOf(pod),
+		Companion: CompanionOfPod(pod),
 	}
 	// Labels of a rollout, which are not part of a pod's identity (cilium pkg/labelsfilter).
 	delete(set.Labels, "pod-template-hash")
@@ -71,9 +71,10 @@ func podSetOf(pod *corev1.Pod) PodSet {
 	return set
 }
 
-// companionOf tells pods of daprise's workloads by their owner: the DaemonSet of the companion, or a ReplicaSet of its Deployment.
-func companionOf(pod *corev1.Pod) string {
-	id, owner := pod.Labels[LabelCompanion], metav1.GetControllerOf(pod)
+// CompanionOfPod is the app ID of the companion that a pod is of, or empty. It tells pods of daprise's workloads by their owner: the DaemonSet
+// of the companion, or a ReplicaSet of its Deployment.
+func CompanionOfPod(pod metav1.Object) string {
+	id, owner := pod.GetLabels()[LabelCompanion], metav1.GetControllerOf(pod)
 	if id == "" || owner == nil {
 		return ""
 	}

@@ -54,6 +54,8 @@ type Cilium struct {
 	// Encrypts says that what nodes send to each other is encrypted, by WireGuard or IPsec; Authenticates that policies can ask for mutual
 	// authentication; LocalRedirects that CiliumLocalRedirectPolicies count.
 	Encrypts, Authenticates, LocalRedirects bool
+	// AnyCluster says that selectors which say nothing of the cluster are those of every cluster of a mesh, which this one is in.
+	AnyCluster bool
 	// Unmodelled names settings whose value makes verdicts differ from what mesh/policy models ("enable-policy=always").
 	Unmodelled []string
 }

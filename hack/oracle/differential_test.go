@@ -115,12 +115,18 @@ func compile(object any) *policy.Policy {
 // Answers that are none: Cilium has none itself, or only at run time.
 const (
 	cannotMerge = `cannot merge|names a listener of a namespace`
-	unevenRange = `a range of ports that begins with a name|names one label twice`
+	unevenRange = `a range of ports that begins with a name|names one label twice|` + ofOlder
+	ofOlder     = `groups that hold one address|cidrGroupRef with exceptions`
 	atRunTime   = `: (toFQDNs|toServices|toGroups|fromGroups|fromNodes and toNodes|fromNodes|toNodes)$`
 )
 
+// judge is a Cilium's engine with a set of policies.
+type judge interface {
+	Verdict(f policy.Flow) (ingress, egress bool, err error)
+}
+
 // one compares one flow.
-func one(t rapid.TB, objects []any, set *policy.Set, engine *oracle.Engine, f policy.Flow, n *tally) {
+func one(t rapid.TB, objects []any, set *policy.Set, engine judge, f policy.Flow, n *tally) {
 	t.Helper()
 	got := set.Verdict(f)
 	why := strings.Join(got.Unjudged, "\n")

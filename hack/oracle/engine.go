@@ -156,7 +156,7 @@ func (e *Engine) allocate(p policy.Endpoint) *identity.Identity {
 		// The cluster is part of the number, by which Cilium aggregates its maps.
 		id |= remoteCluster << identity.GetClusterIDShift()
 	}
-	return identity.NewIdentity(id, podLabels(p))
+	return identity.NewIdentity(id, labels.Map2Labels(podLabels(p), labels.LabelSourceK8s))
 }
 
 // addGroups adds what Cilium's agent labels the addresses of groups with (pkg/policy/k8s cidrsAndLabelsForCIDRGroup).
@@ -175,7 +175,7 @@ func (e *Engine) addGroups(lbls labels.Labels, address netip.Addr) {
 }
 
 // podLabels are written here a second time, from Cilium's documentation and not from mesh/policy.
-func podLabels(p policy.Endpoint) labels.Labels {
+func podLabels(p policy.Endpoint) map[string]string {
 	all := map[string]string{"io.kubernetes.pod.namespace": p.Namespace, "io.cilium.k8s.policy.cluster": Cluster}
 	for k, v := range p.Labels {
 		all[k] = v
@@ -190,7 +190,7 @@ func podLabels(p policy.Endpoint) labels.Labels {
 	if p.Cluster != "" {
 		all["io.cilium.k8s.policy.cluster"] = p.Cluster
 	}
-	return labels.Map2Labels(all, labels.LabelSourceK8s)
+	return all
 }
 
 // Protocols are those that a flow may have.

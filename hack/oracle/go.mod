@@ -6,6 +6,7 @@ require (
 	github.com/cilium/cilium v1.20.2
 	github.com/cilium/proxy v0.0.0-20260701124752-9c14fdc485a1
 	github.com/daprise/daprise v0.0.0
+	github.com/daprise/daprise/hack/oracle/wire v0.0.0
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
 	pgregory.net/rapid v1.3.0
@@ -144,6 +145,7 @@ require (
 // Cilium 1.20.2's own versions: its parser of NetworkPolicies comes with its Kubernetes client, which does not compile with later ones.
 replace (
 	github.com/daprise/daprise => ../..
+	github.com/daprise/daprise/hack/oracle/wire => ./wire
 	k8s.io/api => k8s.io/api v0.36.4
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.36.4
 	k8s.io/apimachinery => k8s.io/apimachinery v0.36.4

@@ -13,11 +13,13 @@ import (
 )
 
 // backends are the flows F3: from an app's companion to the app's own pods, and to every backend of the GAMMA split of its Service, on the
-// port that each pod serves. Cilium 1.18 and later let the companion's identity arrive there (cilium operator/pkg/gateway-api, GAMMA).
+// port that each pod serves.
 func (c *companion) backends(view *mesh.View, app mesh.App) []need {
 	own := mesh.Name{Namespace: app.Namespace, Name: app.Service}
 	needs := c.toService(view, own, app.Port)
+	divided := false
 	for _, split := range view.ServiceSplits {
+		divided = divided || split.Service == own
 		if split.Service != own || split.Backend == own && split.Port == app.Port {
 			continue
 		}
@@ -29,7 +31,22 @@ func (c *companion) backends(view *mesh.View, app mesh.App) []need {
 			}
 		}
 	}
+	if cilium, _ := releaseOf(view.Cilium.Version); divided && cilium < sinceGAMMAIdentity {
+		needs = throughGateway(needs)
+	}
 	return needs
+}
+
+// throughGateway makes flows arrive from the gateway, where Cilium's Envoy lets a GAMMA split's traffic do so.
+func throughGateway(needs []need) []need {
+	var all []need
+	for _, n := range needs {
+		arriving := n
+		arriving.from = gatewayEnd()
+		n.sending = true
+		all = append(all, n, arriving)
+	}
+	return all
 }
 
 // toService are the flows to the pods behind one port of a Service. A Service that is not known, or selects nobody, has none.

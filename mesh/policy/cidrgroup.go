@@ -37,12 +37,14 @@ func CIDRGroupOf(g *ciliumv2.CiliumCIDRGroup) CIDRGroup {
 // WithCIDRGroups returns the Set with these groups in place of those that it had. A group that rules name and that is not among them
 // holds no address, as in Cilium.
 func (s *Set) WithCIDRGroups(groups ...CIDRGroup) *Set {
-	return &Set{cluster: s.cluster, buckets: s.buckets, groups: slices.Clone(groups)}
+	c := *s
+	c.groups = slices.Clone(groups)
+	return &c
 }
 
 // identity is the endpoint's labels in the Set's cluster: an address also has those of the groups that hold it.
 func (s *Set) identity(e Endpoint) identity {
-	id := e.identity(s.cluster)
+	id := e.identity(s.cluster, s.cilium)
 	if !e.Address.IsValid() {
 		return id
 	}
@@ -82,6 +84,10 @@ func groupName(name string) string { return "io.cilium.policy.cidrgroupname/" + 
 type cidrGroup struct {
 	selector selector
 	except   []netip.Prefix
+	// single says that an address has one value of a label, of whichever group it got that last (before sinceEncodedGroups).
+	single bool
+	// everywhere says that whatever has the labels is meant, inside the cluster, too (before sinceGroupsOutside).
+	everywhere bool
 }
 
 func cidrGroupOf(r api.CIDRRule) *cidrGroup {
@@ -97,13 +103,37 @@ func cidrGroupOf(r api.CIDRRule) *cidrGroup {
 	return g
 }
 
+// unlikeGroups names what cannot be judged of an address that several groups hold, where it has the label of one of them.
+const unlikeGroups = "groups that hold one address and differ in a label"
+
 // matches says whether a source outside the cluster is meant. Of the labels of several groups that hold it all count: one value among
 // them is enough for In, and none may be there for NotIn (cilium pkg/policy/types matchesEncodedRequirement).
-func (g *cidrGroup) matches(e Endpoint, id identity) bool {
-	if !isWorld(e) || slices.ContainsFunc(g.except, func(p netip.Prefix) bool { return p.Contains(e.Address) }) {
-		return false
+func (g *cidrGroup) matches(e Endpoint, id identity) answer {
+	if !g.everywhere && !isWorld(e) || slices.ContainsFunc(g.except, func(p netip.Prefix) bool { return p.Contains(e.Address) }) {
+		return no
 	}
-	return !slices.ContainsFunc(g.selector, func(r requirement) bool { return !r.matchesAny(id) })
+	best := yes
+	for i := range g.selector {
+		switch r := &g.selector[i]; {
+		case g.single && r.severalIn(id):
+			best = maybe
+		case !r.matchesAny(id):
+			return no
+		}
+	}
+	return best
+}
+
+// severalIn says whether the labels have several values for the key, and the answer depends on which counts.
+func (r *requirement) severalIn(id identity) bool {
+	held, not := false, false
+	for _, l := range id {
+		if l.key == r.key && l.source == r.source {
+			holds := r.op.holds(labelled{true, slices.Contains(r.values, l.value)})
+			held, not = held || holds, not || !holds
+		}
+	}
+	return held && not
 }
 
 // matchesAny looks at every label that has the key.

@@ -37,6 +37,8 @@ type need struct {
 	port     int32
 	// toApp marks F3, from a companion to pods. assumed says that no pod is known, so that the Service's selector stands for them.
 	toApp, assumed bool
+	// sending says that the flow matters where it begins alone: another source arrives at its end.
+	sending bool
 }
 
 // exposed is a port of the isolated set, with those who may reach it.
@@ -65,6 +67,14 @@ func describe(ref mesh.AppRef, component mesh.Component) string {
 	return fmt.Sprintf("companion %q (%s)", ref.ID, ref.Namespace)
 }
 
+// gatewayEnd is every gateway of the cluster, which Cilium knows by one identity.
+func gatewayEnd() end {
+	return end{
+		endpoint: Endpoint{Entity: EntityIngress}, name: "the gateway", object: "gateway",
+		selector: map[string]string{sourceReserved + ":" + EntityIngress: ""},
+	}
+}
+
 // companionEndpoint is the pods of a companion.
 func companionEndpoint(view *mesh.View, ref mesh.AppRef, component mesh.Component, ports map[string]int32) Endpoint {
 	return Endpoint{
@@ -84,11 +94,11 @@ func ofIngress(view *mesh.View, g mesh.Ingress) *companion {
 		ref: g.AppRef, component: mesh.ComponentIngress, owner: g.Owner.Object,
 		endpoint: companionEndpoint(view, g.AppRef, mesh.ComponentIngress, companionPorts(mesh.PortHTTP, mesh.PortGRPC)),
 	}
-	gatewayEnd := end{endpoint: Endpoint{Entity: EntityIngress}, name: "the gateway", selector: map[string]string{sourceReserved + ":" + EntityIngress: ""}}
-	c.flows = []need{{from: gatewayEnd, to: c.end(), port: mesh.PortHTTP}}
+	from := gatewayEnd()
+	c.flows = []need{{from: from, to: c.end(), port: mesh.PortHTTP}}
 	c.ports = []exposed{{mesh.PortHTTP, gateway}, {mesh.PortPublic, nil}, {mesh.PortGRPC, gateway}, {mesh.PortInternal, nil}}
 	if g.GRPC {
-		c.flows = append(c.flows, need{from: gatewayEnd, to: c.end(), port: mesh.PortGRPC})
+		c.flows = append(c.flows, need{from: from, to: c.end(), port: mesh.PortGRPC})
 	}
 	return c
 }

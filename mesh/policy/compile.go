@@ -47,19 +47,17 @@ func (c *compiler) compile(spec *api.Rule, specs api.Rules) {
 	}
 	all = append(all, specs...)
 	if spec == nil && specs == nil {
-		c.policy.void = "it has neither spec nor specs"
+		c.policy.reject("it has neither spec nor specs")
 	}
 	for i, r := range all {
 		if r == nil {
-			c.policy.void = "specs has an empty element"
+			c.policy.reject("specs has an empty element")
 			continue
 		}
 		c.spec = i
 		c.rule(r.DeepCopy())
 	}
-	if c.policy.void != "" {
-		c.policy.rules = nil
-	}
+	c.policy.finish()
 }
 
 // rule compiles one rule, which it may modify.
@@ -72,15 +70,16 @@ func (c *compiler) rule(r *api.Rule) {
 	if dropAmbiguous(r) {
 		c.policy.unsure = "a selector that names one label twice"
 	}
-	if err := r.Sanitize(); err != nil {
-		c.policy.void = cmp.Or(mixedPeers(r), err.Error())
+	if err := c.sanitize(r); err != nil {
+		c.policy.reject(cmp.Or(mixedPeers(r), err.Error()))
 		c.subjectOf(r)
 		return
 	}
 	if r.NodeSelector.LabelSelector != nil && c.policy.ref.Kind == KindCNP {
-		c.policy.void = "nodeSelector is for the clusterwide kind alone"
+		c.inNamespace()
 		return
 	}
+	c.policy.voids = append(c.policy.voids, formerly(r)...)
 	c.subjectOf(r)
 	nodes.giveBack(r)
 	for i := range r.Ingress {
@@ -176,6 +175,7 @@ func (c *compiler) add(e element, p peers, what effect) {
 	for _, p := range r.ports {
 		r.demanding = r.demanding || p.redirect.parser != parserNone
 	}
+	r.date()
 	c.policy.rules = append(c.policy.rules, r)
 }
 
@@ -269,7 +269,7 @@ func (c *compiler) scoped(s selector) selector {
 		}
 	}
 	if !s.hasKey(keyCluster) {
-		s = s.with(equals(sourceK8s, keyCluster, localCluster))
+		s = s.with(impliedCluster())
 	}
 	return s
 }

@@ -36,9 +36,7 @@ func CompileKNP(np *networkingv1.NetworkPolicy) *Policy {
 	if len(np.Spec.Egress) == 0 && hasEgress {
 		k.close(egress)
 	}
-	if k.policy.void != "" {
-		k.policy.rules = nil
-	}
+	k.policy.finish()
 	return k.policy
 }
 
@@ -70,13 +68,14 @@ func (k *knpCompiler) add(d direction, index int, p peers, ports []networkingv1.
 		if np.Protocol != nil {
 			protocol, err := api.ParseL4Proto(string(*np.Protocol))
 			if err != nil {
-				k.policy.void = err.Error()
+				k.policy.reject(err.Error())
 				return
 			}
 			pp.Protocol = protocol
 		}
 		r.ports = append(r.ports, expand(pp)...)
 	}
+	r.date()
 	k.policy.rules = append(k.policy.rules, r)
 }
 
@@ -103,7 +102,7 @@ func (k *knpCompiler) pods(f networkingv1.NetworkPolicyPeer) selector {
 		s = podSelector(f.PodSelector)
 	}
 	if !s.hasKey(keyCluster) {
-		s = s.with(equals(sourceK8s, keyCluster, localCluster))
+		s = s.with(impliedCluster())
 	}
 	if f.NamespaceSelector == nil {
 		return s.with(equals(sourceK8s, keyNamespace, k.policy.ref.Namespace))

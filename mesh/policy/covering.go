@@ -41,10 +41,7 @@ func CoveringIngress(view *mesh.View, ingress mesh.Ingress) []*ciliumv2.CiliumNe
 	if ingress.GRPC {
 		ports = append(ports, mesh.PortGRPC)
 	}
-	cnp.Spec.Ingress = append(cnp.Spec.Ingress, api.IngressRule{
-		IngressCommonRule: api.IngressCommonRule{FromEntities: api.EntitySlice{api.EntityIngress}},
-		ToPorts:           toPorts(ports...),
-	})
+	cnp.Spec.Ingress = append(cnp.Spec.Ingress, fromGateway(ports...))
 	return []*ciliumv2.CiliumNetworkPolicy{finished(view, cnp)}
 }
 
@@ -119,6 +116,13 @@ func k8sLabels(labels map[string]string, namespace string) map[string]string {
 func fromEndpoints(selectors []api.EndpointSelector, ports ...int32) api.IngressRule {
 	return api.IngressRule{
 		IngressCommonRule: api.IngressCommonRule{FromEndpoints: selectors},
+		ToPorts:           toPorts(ports...),
+	}
+}
+
+func fromGateway(ports ...int32) api.IngressRule {
+	return api.IngressRule{
+		IngressCommonRule: api.IngressCommonRule{FromEntities: api.EntitySlice{api.EntityIngress}},
 		ToPorts:           toPorts(ports...),
 	}
 }

@@ -65,8 +65,8 @@ func (e Endpoint) String() string {
 	return pod
 }
 
-// identity is the endpoint's labels as Cilium would have them in a cluster of the given name, sorted.
-func (e Endpoint) identity(cluster string) identity {
+// identity is the endpoint's labels as a release of Cilium would have them in a cluster of the given name, sorted.
+func (e Endpoint) identity(cluster string, cilium release) identity {
 	var id identity
 	switch {
 	case e.Entity == EntityKubeAPIServer && e.Address.IsValid():
@@ -79,7 +79,7 @@ func (e Endpoint) identity(cluster string) identity {
 	case e.Address.IsValid():
 		id = identity{{sourceReserved, worldOf(e.Address), ""}}
 	default:
-		id = e.podIdentity(cluster)
+		id = e.podIdentity(cluster, cilium)
 	}
 	id.sort()
 	return id
@@ -91,10 +91,10 @@ func (id identity) sort() {
 	})
 }
 
-func (e Endpoint) podIdentity(cluster string) identity {
+func (e Endpoint) podIdentity(cluster string, cilium release) identity {
 	id := make(identity, 0, len(e.Labels)+len(e.NamespaceLabels)+5)
 	for k, v := range e.Labels {
-		if identityRelevant(k) {
+		if identityRelevant(k, cilium) {
 			id = append(id, label{sourceK8s, k, v})
 		}
 	}
@@ -117,9 +117,12 @@ func (e Endpoint) podIdentity(cluster string) identity {
 
 // identityRelevant says whether Cilium's default label filter lets a pod's label become part of its identity
 // (cilium pkg/labelsfilter).
-func identityRelevant(key string) bool {
+func identityRelevant(key string, cilium release) bool {
 	if strings.HasPrefix(key, "app.kubernetes.io") {
 		return true
+	}
+	if strings.HasPrefix(key, "topology.kubernetes.io") && cilium < sinceTopologyIgnored {
+		return !strings.Contains(key, "beta.kubernetes.io")
 	}
 	for _, ignored := range []string{
 		"io.kubernetes", "kubernetes.io", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index",

@@ -9,9 +9,6 @@ import (
 	"github.com/daprise/daprise/mesh"
 )
 
-// modelled is the minor version of Cilium that the package models; hack/oracle compares it with that version's engine.
-const modelled = "1.20."
-
 // labelZtunnel on a namespace hands its pods' traffic to ztunnel, which makes policies about ports other than 15008 ineffective.
 const labelZtunnel = "io.cilium/mtls-enabled"
 
@@ -38,6 +35,12 @@ func (j *judge) carriedByZtunnel() bool {
 	return j.view.Namespaces[j.c.ref.Namespace][labelZtunnel] == "true"
 }
 
+// judged says whether verdicts of a version are known.
+func judged(version string) bool {
+	_, ok := releaseOf(version)
+	return ok
+}
+
 func (j *judge) cilium() (mesh.Finding, bool) {
 	claim := fmt.Sprintf("coverage of %s is not claimed: ", j.c)
 	switch cilium := j.view.Cilium; {
@@ -45,9 +48,9 @@ func (j *judge) cilium() (mesh.Finding, bool) {
 		f := j.finding(mesh.CodeCiliumSetting, claim+"the version of Cilium is unknown")
 		f.Fix = "Let daprise read ConfigMap cilium-config (cilium.namespace in its configuration) or label the namespace daprise.dev/coverage=warn."
 		return f, true
-	case !strings.HasPrefix(cilium.Version, modelled):
-		f := j.finding(mesh.CodeCiliumSetting, claim+"Cilium "+cilium.Version+" may judge flows otherwise than "+modelled+"x, which daprise models")
-		f.Fix = "Run Cilium " + modelled + "x or label the namespace daprise.dev/coverage=warn."
+	case !judged(cilium.Version):
+		f := j.finding(mesh.CodeCiliumSetting, claim+"Cilium "+cilium.Version+" may judge flows otherwise than "+releases+", which daprise models")
+		f.Fix = "Run Cilium " + releases + " or label the namespace daprise.dev/coverage=warn."
 		return f, true
 	case len(cilium.Unmodelled) > 0:
 		f := j.finding(mesh.CodeCiliumSetting, claim+"cilium-config has "+strings.Join(cilium.Unmodelled, ", ")+", which changes verdicts")

@@ -149,7 +149,7 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 
 // pods looks for a pod that the selector lets in, that no deny keeps out and that is not allowed.
 func (x *exposure) pods(sel selector) (Leak, bool) {
-	q := pods{all: []selector{sel}, namespaces: x.namespaces, cluster: x.set.cluster}
+	q := pods{all: []selector{sel}, namespaces: x.namespaces, cluster: x.set.cluster, cilium: x.set.cilium}
 	for _, d := range x.denies {
 		if d.anyPeer {
 			return Leak{}, false

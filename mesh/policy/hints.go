@@ -29,7 +29,7 @@ func (j *judge) hints() []mesh.Finding {
 }
 
 func (j *judge) voided(p *Policy) (mesh.Finding, bool) {
-	reason, void := p.Void()
+	reason, void := j.set.VoidIn(p)
 	if !void || !p.selects(j.set.identity(j.c.endpoint)) {
 		return mesh.Finding{}, false
 	}
@@ -61,7 +61,7 @@ func (j *judge) misspelt(p *Policy) (mesh.Finding, bool) {
 // nowhere looks for a port that an ingress rule for the companion names and that its pods do not have.
 func (j *judge) nowhere(p *Policy) (mesh.Finding, bool) {
 	id := j.set.identity(j.c.endpoint)
-	for _, r := range p.rules {
+	for _, r := range p.force() {
 		if r.direction != ingress || r.node || !r.subject.matches(id) {
 			continue
 		}

@@ -27,7 +27,7 @@ func Openings(view *mesh.View, set *Set, ref mesh.AppRef) []*ciliumv2.CiliumNetw
 	}
 	var seen []string
 	for _, n := range c.flows {
-		if !n.toApp || n.to.namespace != ref.Namespace || slices.Contains(seen, n.to.object) || !set.closes(n.to.endpoint, ingress) {
+		if !n.toApp || n.sending || n.to.namespace != ref.Namespace || slices.Contains(seen, n.to.object) || !set.closes(n.to.endpoint, ingress) {
 			continue
 		}
 		seen = append(seen, n.to.object)

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -59,17 +60,20 @@ func (p *peer) matches(e Endpoint, id identity) answer {
 			return yes
 		}
 	case p.group != nil:
-		if p.group.matches(e, id) {
-			return yes
-		}
+		return p.group.matches(e, id)
 	case p.selector.matches(id):
 		return yes
 	}
 	return no
 }
 
+// why names what cannot be judged where matches says maybe.
+func (p *peer) why() string { return cmp.Or(p.unjudged, unlikeGroups) }
+
 // isPods says that the peer is told by its labels, as pods are.
-func (p *peer) isPods() bool { return p.unjudged == "" && p.block == nil && p.group == nil }
+func (p *peer) isPods() bool {
+	return p.unjudged == "" && p.block == nil && (p.group == nil || p.group.everywhere)
+}
 
 func (p *peer) mayMatch(e Endpoint) bool {
 	switch p.may {

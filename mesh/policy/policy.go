@@ -10,6 +10,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/daprise/daprise/mesh"
 )
@@ -53,20 +54,27 @@ func (r Ref) Object() mesh.Object {
 // Policy is one policy object, compiled. Compile once per version (UID and resourceVersion) and reuse: a Policy is immutable and
 // safe for concurrent use.
 type Policy struct {
-	ref   Ref
+	ref Ref
+	// rules count in the releases of Cilium that do not reject the object.
 	rules []*rule
+	// voids say which do; void is what the release at hand says, the one modelled where no other is asked for.
+	voids []void
 	void  string
 	// unsure names what decides whether Cilium accepts the object at all, and is not known here.
 	unsure  string
 	subject []selector
 	// single says that the object has a spec, which counts before its specs.
 	single bool
+	// older is what another release makes of the object, once asked for; newer is the Policy that such a one came from.
+	older atomic.Pointer[older]
+	newer *Policy
 }
 
 // Ref names the object that the policy was compiled from.
 func (p *Policy) Ref() Ref { return p.ref }
 
-// Void says why the whole object has no effect in Cilium, if so: one invalid rule voids it.
+// Void says why the whole object has no effect in Cilium, if so: one invalid rule voids it. It speaks of the release modelled; VoidIn of
+// that of a Set.
 func (p *Policy) Void() (reason string, void bool) { return p.void, p.void != "" }
 
 // specField is the path of a spec by its number.
@@ -108,6 +116,8 @@ type rule struct {
 	// peers are alternatives; anyPeer is every source or destination. With neither, the rule matches nothing.
 	peers   []peer
 	anyPeer bool
+	// dated says that releases differ in the peers or ports.
+	dated bool
 	// ports are alternatives; anyPort is every port of every protocol.
 	ports   []port
 	anyPort bool

@@ -30,6 +30,10 @@ type port struct {
 	name     string
 	l7       layer7
 	redirect redirect
+	// untyped says that there are rules for layer 7 which no type of ours can hold, or none at all: "rules: {}".
+	untyped bool
+	// rangeOut says that a range which begins with a name is one at egress, too (before sinceNamesAlone).
+	rangeOut bool
 }
 
 // layer7 says what a port's rules ask of the traffic beyond its port.
@@ -60,7 +64,7 @@ func (p port) matches(d direction, f Flow) bool {
 			return false
 		}
 		first, last = n, max(n, p.last)
-		if d == egress {
+		if d == egress && !p.rangeOut {
 			last = n
 		}
 	}
@@ -94,6 +98,7 @@ func portRules(rules api.PortRules, icmps api.ICMPRules) (ports []port, all bool
 		for _, pp := range r.Ports {
 			for _, p := range expand(pp) {
 				p.l7, p.redirect = layer7Of(r), redirectOf(r, p.protocol)
+				p.untyped = r.Rules != nil && p.l7 == l7None
 				ports = append(ports, p)
 			}
 		}

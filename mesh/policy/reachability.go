@@ -15,6 +15,9 @@ func (j *judge) reachability() []mesh.Finding {
 	var findings []mesh.Finding
 	for _, n := range j.c.flows {
 		for _, d := range []direction{ingress, egress} {
+			if n.sending && d == ingress {
+				continue
+			}
 			f, missing := j.flow(n, d)
 			// Pods of one Service that differ in their labels lack the same more often than not.
 			if missing && !slices.ContainsFunc(findings, func(o mesh.Finding) bool { return o.Message == f.Message }) {

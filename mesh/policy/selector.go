@@ -49,6 +49,8 @@ type requirement struct {
 	key    string
 	op     operator
 	values []string
+	// implied says that no policy wrote it: the cluster that a selector is of by default.
+	implied bool
 }
 
 // selector is a conjunction of requirements. The empty selector matches every identity.
@@ -99,8 +101,8 @@ func (r *requirement) matches(id identity) bool {
 type labelled struct{ found, listed bool }
 
 // holds decides a requirement.
-func (o operator) holds(l labelled) bool {
-	switch o {
+func (op operator) holds(l labelled) bool {
+	switch op {
 	case in:
 		return l.listed
 	case notIn:
@@ -180,6 +182,13 @@ func (s selector) with(r requirement) selector {
 
 func equals(source, key, value string) requirement {
 	return requirement{source: source, key: key, op: in, values: []string{value}}
+}
+
+// impliedCluster is what a selector asks for that says nothing of the cluster.
+func impliedCluster() requirement {
+	r := equals(sourceK8s, keyCluster, localCluster)
+	r.implied = true
+	return r
 }
 
 func present(source, key string) requirement {

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/daprise/daprise/mesh"
 )
 
 // Set is the policies that a decision reads. It is immutable and safe for concurrent use: With and Without return a new one.
@@ -15,6 +17,9 @@ type Set struct {
 	// buckets holds the policies of each namespace, clusterwide ones under "".
 	buckets map[string]*bucket
 	groups  []CIDRGroup
+	// cilium is the release whose verdicts are given; anyCluster says that selectors without a cluster are those of every cluster.
+	cilium     release
+	anyCluster bool
 }
 
 // bucket indexes the policies of one namespace by what their subjects require, so that the cost of a question depends on the
@@ -41,16 +46,28 @@ func NewSet(policies ...*Policy) *Set {
 		}
 		byNamespace[p.ref.Namespace][p.ref] = p
 	}
-	s := &Set{cluster: DefaultCluster, buckets: make(map[string]*bucket, len(byNamespace))}
+	s := &Set{cluster: DefaultCluster, cilium: modelled, buckets: make(map[string]*bucket, len(byNamespace))}
 	for namespace, policies := range byNamespace {
-		s.buckets[namespace] = newBucket(policies)
+		s.buckets[namespace] = newBucket(policies, s.reading())
 	}
 	return s
 }
 
-// InCluster returns the Set for a cluster of another name than DefaultCluster (cilium-config: cluster-name).
-func (s *Set) InCluster(name string) *Set {
-	return &Set{cluster: cmp.Or(name, DefaultCluster), buckets: s.buckets, groups: s.groups}
+// InCilium returns the Set as a cluster's Cilium judges it: by its version, its name of the cluster, and what it takes selectors for that
+// say nothing of the cluster. A version of which verdicts are not known is taken for the one modelled; coverage is then not claimed (DPR403).
+func (s *Set) InCilium(cilium mesh.Cilium) *Set {
+	c := *s
+	c.cluster = cmp.Or(cilium.Cluster, DefaultCluster)
+	c.cilium, _ = releaseOf(cilium.Version)
+	c.anyCluster = cilium.AnyCluster
+	if c.reading().same() && s.reading().same() {
+		return &c
+	}
+	c.buckets = make(map[string]*bucket, len(s.buckets))
+	for namespace, b := range s.buckets {
+		c.buckets[namespace] = newBucket(b.policies, c.reading())
+	}
+	return &c
 }
 
 // With returns a Set that has the policy too, in place of one with the same Ref.
@@ -79,8 +96,10 @@ func (s *Set) replace(ref Ref, p *Policy) *Set {
 	if buckets == nil {
 		buckets = map[string]*bucket{}
 	}
-	buckets[ref.Namespace] = newBucket(policies)
-	return &Set{cluster: s.cluster, buckets: buckets, groups: s.groups}
+	buckets[ref.Namespace] = newBucket(policies, s.reading())
+	c := *s
+	c.buckets = buckets
+	return &c
 }
 
 // Policy finds a policy by name.
@@ -106,10 +125,13 @@ func compareRefs(a, b Ref) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
-func newBucket(policies map[Ref]*Policy) *bucket {
-	b := &bucket{policies: policies, byLabel: map[labelValue][]*rule{}}
-	for _, p := range policies {
-		for _, r := range p.rules {
+// newBucket indexes policies as a release reads them.
+func newBucket(policies map[Ref]*Policy, as reading) *bucket {
+	b := &bucket{policies: make(map[Ref]*Policy, len(policies)), byLabel: map[labelValue][]*rule{}}
+	for ref, p := range policies {
+		p = p.in(as)
+		b.policies[ref] = p
+		for _, r := range p.force() {
 			keys := indexKeys(r.subject, p.ref.Namespace)
 			for _, key := range keys {
 				b.byLabel[key] = append(b.byLabel[key], r)
@@ -154,6 +176,9 @@ func (s *Set) selecting(e Endpoint, d direction) []*rule {
 		return nil
 	}
 	id := s.identity(e)
+	if s.cilium < sinceHostByNumber && id.hasKey(EntityHost) {
+		return nil
+	}
 	var rules []*rule
 	consider := func(candidates []*rule) {
 		for _, r := range candidates {

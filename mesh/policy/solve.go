@@ -24,6 +24,7 @@ type pods struct {
 	// namespaces holds the labels of the namespaces that are known; others may have any.
 	namespaces map[string]map[string]string
 	cluster    string
+	cilium     release
 }
 
 // values is what a label may still be: absent or present, and with which values.
@@ -125,7 +126,7 @@ func (s *solver) require(st state, r requirement) (next state, ok bool) {
 		return st, r.op == notIn || r.op == doesNotExist
 	}
 	key := variable(r.key)
-	if !identityRelevant(key) && !strings.HasPrefix(key, keyNamespaceLabels+".") && key != keyNamespace {
+	if !identityRelevant(key, s.question.cilium) && !strings.HasPrefix(key, keyNamespaceLabels+".") && key != keyNamespace {
 		return st, r.op == notIn || r.op == doesNotExist
 	}
 	if key == keyCluster {

@@ -122,7 +122,7 @@ func (c *companion) sendingAll(view *mesh.View) *api.Rule {
 	}
 	var seen []string
 	for _, n := range c.flows {
-		if n.toApp && !slices.Contains(seen, n.to.name) {
+		if n.toApp && n.from.namespace != "" && !slices.Contains(seen, n.to.name) {
 			seen = append(seen, n.to.name)
 			rule.send(n.to, c.portsTo(n)...)
 		}
@@ -153,6 +153,10 @@ func (r openingRule) sending(to end, ports ...int32) *api.Rule {
 }
 
 func (r openingRule) receiving(from end, ports ...int32) *api.Rule {
+	if from.namespace == "" {
+		r.Ingress = append(r.Ingress, fromGateway(ports...))
+		return r.Rule
+	}
 	r.Ingress = append(r.Ingress, fromEndpoints([]api.EndpointSelector{selectorOfEnd(from)}, ports...))
 	return r.Rule
 }

@@ -78,7 +78,7 @@ func (s *Set) judge(d direction, f Flow) judgement {
 	if c := s.conflict(subject); c.by != nil {
 		return judgement{open: true, by: Decision{Why: c.why}, unjudged: []string{c.why}, conflict: c}
 	}
-	t := tally{flow: f, other: other, otherID: s.identity(other)}
+	t := tally{flow: f, other: other, otherID: s.identity(other), cilium: s.cilium}
 	rules := s.selecting(subject, d)
 	t.uneven = unevenNames(rules)
 	for _, r := range rules {
@@ -97,6 +97,7 @@ type tally struct {
 	flow    Flow
 	other   Endpoint
 	otherID identity
+	cilium  release
 	closed  [yes + 1]*rule
 	denies  [yes + 1]*rule
 	allows  [yes + 1]*rule
@@ -170,7 +171,7 @@ func (r *rule) matches(e Endpoint, id identity) (answer, string) {
 	for i := range r.peers {
 		a := r.peers[i].matches(e, id)
 		if a == maybe {
-			why = r.peers[i].unjudged
+			why = r.peers[i].why()
 		}
 		best = max(best, a)
 	}
@@ -227,7 +228,7 @@ func (t *tally) judgement(d direction) judgement {
 	mayBeClosed := t.closed[yes] != nil || t.closed[maybe] != nil
 	// Cilium always lets the node reach its own pods, unless a rule denies that; an endpoint that no rule
 	// selects and that is closed all the same, without labels yet, is the exception (cilium pkg/policy repository.go).
-	own := d == ingress && t.other.Entity == EntityHost && t.any
+	own := d == ingress && t.other.Entity == EntityHost && (t.any || t.cilium < sinceInitClosedToNode)
 	deny := t.denies[yes]
 	if deny == nil {
 		deny = t.denies[maybe]

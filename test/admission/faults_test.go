@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/daprise/daprise/test/cluster"
 )
@@ -73,7 +74,18 @@ func TestRestart(t *testing.T) {
 	// Policies may always be written in an emergency.
 	kubectl(t, "delete", "-n", ns, "ciliumnetworkpolicy", "to-whoami")
 	startServer(t)
+	// The gap that was opened meanwhile is found within a minute.
+	back := time.Now()
 	cluster.Eventually(t, func() error { return hasCondition(t, object(t, ns, "service", "whoami"), "Covered=False NotIsolated") })
+	cluster.Eventually(t, func() error {
+		if out := kubectl(t, "get", "events", "-n", ns, "-o", `jsonpath={range .items[*]}{.involvedObject.kind} {.involvedObject.name} {.reason}{"\n"}{end}`); !strings.Contains(out, "Service whoami NotIsolated\n") {
+			return fmt.Errorf("no Event tells of the gap:\n%s", out)
+		}
+		return nil
+	})
+	if took := time.Since(back); took > time.Minute {
+		t.Errorf("the gap was told of after %s", took)
+	}
 	if !exists(t, ns, "deployment", "whoami-dapr") {
 		t.Error("a companion that was started has been withdrawn")
 	}

@@ -104,9 +104,10 @@ func hintRules() []Rule {
 			Code:     mesh.CodeAppReachable,
 			Title:    "App is reachable past its companion",
 			Severity: mesh.Warn,
-			Means:    "Others than the app's companion may reach the app's own pods.",
+			Means:    "Others than the app's companion may reach the app's own pods on the port that it serves. It is told at the app's enrolment, where pods run already.",
 			Why:      "Who calls the app directly is not seen by Dapr's access control. Many teams want that for a while, so it warns.",
-			Mend:     "Allow the app's pods to be reached by its companion alone (dapr.io/app-id: APP-ID), on the app's port.",
+			Example:  `Service default/whoami admitted with a warning: the pods of Service "whoami" (default) can be reached on 80/TCP past companion "whoami" (default): any pod may, since no policy closes them. Apply the policy below, which leaves that port to the companion, or suppress this while others call the app directly (daprise.dev/suppress). [DPR110]`,
+			Mend:     "Apply the policy that the finding carries: it denies that port to all but the companion, and closes nothing else.",
 		},
 		{
 			Code:     mesh.CodeSelectorTypo,

@@ -88,6 +88,10 @@ func policyExamples(t *testing.T) []mesh.Finding {
 		findings = append(findings, coverage(w)...)
 	}
 	findings = append(findings, write("quarantine", world(allowed), quarantine)...)
+	direct := world(allowed)
+	direct.View.Services = []mesh.Service{{Name: mesh.Name{Namespace: "default", Name: "whoami"}, Selector: map[string]string{"app": "whoami"}, Ports: []corev1.ServicePort{{Port: 80}}}}
+	direct.View.Pods = []mesh.PodSet{{Namespace: "default", Name: "whoami-1", Labels: map[string]string{"app": "whoami"}}}
+	findings = append(findings, policy.Past(direct.View, direct.Set, direct.View.Apps[0])...)
 	return append(findings, write("whoami", world(allowed), cnp(t, "whoami", "whoami", "ingress: [{fromEndpoints: [{}], fromEntities: [world]}]"))...)
 }
 

@@ -55,8 +55,9 @@ func serverRules() []rbacv1.PolicyRule {
 		allow("", reads(), "namespaces"),
 		allow("networking.k8s.io", reads(), "networkpolicies"),
 		allow("cilium.io", reads(), "ciliumclusterwidenetworkpolicies", "ciliumcidrgroups"),
-		// Whether a companion still has pods, before its policies go.
-		allow("", []string{"list"}, "pods"),
+		// Whether a companion still has pods, before its policies go, and which pods it must reach; when to look again.
+		allow("", []string{"list", "watch"}, "pods"),
+		allow("discovery.k8s.io", []string{"list", "watch"}, "endpointslices"),
 		// Dapr's public trust bundle, by name, wherever Dapr is: its namespace need not exist yet.
 		allowNamed("", reads(), []string{"dapr-trust-bundle"}, "configmaps"),
 		// What companions are made of. The policy daprise-powers narrows this to objects of ours.

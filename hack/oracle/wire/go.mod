@@ -1,0 +1,3 @@
+module github.com/daprise/daprise/hack/oracle/wire
+
+go 1.26.0

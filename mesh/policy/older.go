@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import "slices"
+
+// older is a Policy as another release reads it.
+type older struct {
+	reading reading
+	policy  *Policy
+}
+
+// reading is by what the same object can mean something else: Cilium's release, and whether selectors that say nothing of the cluster are
+// those of every cluster of a mesh.
+type reading struct {
+	cilium     release
+	anyCluster bool
+}
+
+// same says that the reading is that by which policies are compiled.
+func (r reading) same() bool {
+	return r.cilium >= sinceAggregates && !r.anyCluster
+}
+
+// in is the Policy as another release reads it; the same one where there is no difference. The last answer is kept: a cluster has one
+// release.
+func (p *Policy) in(r reading) *Policy {
+	if p.newer != nil {
+		p = p.newer
+	}
+	if r.same() {
+		return p
+	}
+	if o := p.older.Load(); o != nil && o.reading == r {
+		return o.policy
+	}
+	o := &older{reading: r, policy: p.read(r)}
+	p.older.Store(o)
+	return o.policy
+}
+
+func (p *Policy) read(r reading) *Policy {
+	q := &Policy{ref: p.ref, voids: p.voids, unsure: p.unsure, subject: p.subject, single: p.single, newer: p}
+	q.settle(r.cilium)
+	q.rules = make([]*rule, 0, len(p.rules))
+	for _, rule := range p.rules {
+		q.rules = append(q.rules, rule.in(r, q))
+	}
+	return q
+}
+
+func (s *Set) reading() reading { return reading{s.cilium, s.anyCluster} }
+
+// in is the rule as another release reads it, for the same rule of another Policy.
+func (r *rule) in(as reading, p *Policy) *rule {
+	if !r.dated && r.policy.unsure == p.unsure {
+		return r
+	}
+	c := *r
+	c.policy = p
+	c.peers = nil
+	for _, peer := range r.peers {
+		if read, ok := peer.in(as); ok {
+			c.peers = append(c.peers, read)
+		}
+	}
+	c.ports = slices.Clone(r.ports)
+	for i := range c.ports {
+		c.ports[i] = c.ports[i].in(as)
+	}
+	return &c
+}
+
+// in is the port as another release reads it.
+func (p port) in(as reading) port {
+	if p.untyped && as.cilium < sinceTwoLayer7Rules {
+		p.l7 = l7Requests
+	}
+	if p.fromZero() && as.cilium < sinceZeroIsEvery {
+		p.first = 1
+	}
+	p.rangeOut = as.cilium < sinceNamesAlone
+	return p
+}
+
+// fromZero says that the port is a range that begins with 0.
+func (p port) fromZero() bool { return p.name == "" && p.first == 0 && p.last > 0 && p.last < maxPort }
+
+// dated says that releases differ in the port.
+func (p port) dated() bool { return p.untyped || p.fromZero() || p.name != "" }
+
+// in is the peer as another release reads it; ok is false if it has none.
+func (p peer) in(as reading) (read peer, ok bool) {
+	if p.aggregate && as.cilium < sinceAggregates {
+		return peer{}, false
+	}
+	if as.anyCluster {
+		p.selector = slices.DeleteFunc(slices.Clone(p.selector), func(r requirement) bool { return r.implied })
+	}
+	if p.group != nil && as.cilium < sinceGroupsOutside {
+		g := *p.group
+		g.everywhere, g.single = true, as.cilium < sinceEncodedGroups
+		p.group, p.selector = &g, g.selector
+	}
+	return p, true
+}
+
+// dated says that releases differ in the peer.
+func (p peer) dated() bool {
+	return p.aggregate || p.group != nil || slices.ContainsFunc(p.selector, func(r requirement) bool { return r.implied })
+}
+
+// date notes whether releases differ in the rule.
+func (r *rule) date() {
+	r.dated = slices.ContainsFunc(r.peers, peer.dated) || slices.ContainsFunc(r.ports, port.dated)
+}
