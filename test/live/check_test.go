@@ -64,7 +64,7 @@ func well() []string {
 	return append(environs(),
 		"skip cert-manager: not used: daprise signs its certificate itself",
 		"ok daprise: 2 of 2 pods are available",
-		"ok hooks: both webhook configurations and 3 policies are those of this version",
+		"ok hooks: both webhook configurations and 4 policies are those of this version",
 		"ok certificate: the CA in the caBundle is valid until DAY",
 		"ok enforcing: enrolment: what has to be refused is refused",
 		"ok enforcing: routes: what has to be refused is refused",
@@ -133,11 +133,7 @@ func TestCheckProves(t *testing.T) {
 		if err := shared.StopServer(); err != nil {
 			t.Fatal(err)
 		}
-		for _, kind := range []string{"mutating", "validating"} {
-			for i := range 2 {
-				kubectl(t, "patch", kind+"webhookconfiguration", "daprise-webhook", "--type=json", "-p", fmt.Sprintf(`[{"op": "replace", "path": "/webhooks/%d/failurePolicy", "value": "Ignore"}]`, i))
-			}
-		}
+		failing(t, "Ignore")
 		r, err := command(t.Context(), "check", "-o", "json")
 		if err != nil {
 			t.Fatal(err)
@@ -153,11 +149,7 @@ func TestCheckProves(t *testing.T) {
 				t.Errorf("exit status %d; %q is missing in\n%s", r.status, want, have)
 			}
 		}
-		for _, kind := range []string{"mutating", "validating"} {
-			for i := range 2 {
-				kubectl(t, "patch", kind+"webhookconfiguration", "daprise-webhook", "--type=json", "-p", fmt.Sprintf(`[{"op": "replace", "path": "/webhooks/%d/failurePolicy", "value": "Fail"}]`, i))
-			}
-		}
+		failing(t, "Fail")
 		if out := daprise(t, 1, "check", "-o", "json"); !strings.Contains(out, "enrolment: daprise does not answer, and what it would judge cannot be written") {
 			t.Errorf("with daprise down:\n%s", out)
 		}
@@ -178,6 +170,19 @@ func TestCheckProves(t *testing.T) {
 		}
 		checked(t, 0, well())
 	})
+}
+
+// failing gives the hooks of enrolments and routes a failurePolicy.
+func failing(t *testing.T, policy string) {
+	t.Helper()
+	for kind, names := range map[string][]string{
+		"mutating": {"enrolment.mutate.daprise.dev", "routes.mutate.daprise.dev"}, "validating": {"enrolment.validate.daprise.dev", "routes.validate.daprise.dev"},
+	} {
+		for _, name := range names {
+			patch := fmt.Sprintf(`{"webhooks": [{"name": %q, "failurePolicy": %q}]}`, name, policy)
+			kubectl(t, "patch", kind+"webhookconfiguration", "daprise-webhook", "--type=strategic", "-p", patch)
+		}
+	}
 }
 
 // withoutServerFields is an object as it can be created again.

@@ -43,7 +43,7 @@ func configurations(ctx context.Context, c *Cluster) ([]Line, error) {
 
 // guards are the ValidatingAdmissionPolicies that come with daprise; their bindings have their names.
 func guards() []string {
-	return []string{hooks.GuardName, hooks.PowersName, hooks.PowersOverImagesName}
+	return []string{hooks.GuardName, hooks.AccessName, hooks.PowersName, hooks.PowersOverImagesName}
 }
 
 // judgeConfigurations compares what is stored with what this version of daprise asks for.

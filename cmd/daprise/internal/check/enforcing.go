@@ -20,43 +20,51 @@ import (
 	"github.com/daprise/daprise/webhook/hooks"
 )
 
-const (
-	// proofName names the objects that are tried; none is ever stored.
-	proofName = "daprise-proof"
-	// proofKey is an annotation that daprise refuses, since it knows no such key.
-	proofKey = mesh.Prefix + "proof"
-)
+// proofName names the objects that are tried; none is ever stored.
+const proofName = "daprise-proof"
 
 // proof is one write that has to be refused.
 type proof struct {
 	what   string
 	object client.Object
-	// by is in the refusal and in no other: a rule's code, or the name of a policy. What a program promises here is its text (docs/rules.md).
-	by string
+	// by are in the refusal and together in no other: who refuses, and the rule's code. What a program promises here is its text
+	// (docs/rules.md).
+	by []string
 }
 
+// proofs are refused for what the webhook alone can see: policies of the API server, which hold without it, would let them pass.
 func proofs(namespace string) []proof {
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: proofName, Annotations: map[string]string{proofKey: "refuse me"}}
+	meta := func(key, value string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: namespace, Name: proofName, Annotations: map[string]string{key: value}}
+	}
 	prefix := gatewayv1.PathMatchPathPrefix
 	return []proof{
 		{
-			what: "enrolment", by: "[" + string(mesh.CodeUnknownKey) + "]",
-			object: &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}},
+			what: "enrolment", by: []string{`admission webhook "enrolment.`, "[" + string(mesh.CodeServiceUnfit) + "]"},
+			object: &corev1.Service{
+				ObjectMeta: meta(mesh.AnnotationEnabled, "true"),
+				Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: proofName + ".invalid"},
+			},
 		},
 		{
-			what: "routes", by: "[" + string(mesh.CodeUnknownKey) + "]",
-			object: &gatewayv1.HTTPRoute{ObjectMeta: meta, Spec: gatewayv1.HTTPRouteSpec{Rules: []gatewayv1.HTTPRouteRule{{
+			what: "routes", by: []string{`admission webhook "routes.`, "[" + string(mesh.CodeBadValue) + "]"},
+			object: &gatewayv1.HTTPRoute{ObjectMeta: meta(mesh.AnnotationSuppress, "refuse me"), Spec: gatewayv1.HTTPRouteSpec{Rules: []gatewayv1.HTTPRouteRule{{
 				Matches: []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: &prefix, Value: new("/")}}},
 			}}}},
 		},
 		{
-			what: "the companions' label", by: hooks.GuardName,
+			what: "the companions' label", by: []string{hooks.GuardName},
 			object: &corev1.Pod{
 				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: proofName, Labels: map[string]string{mesh.LabelCompanion: proofName}},
 				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "none", Image: "registry.k8s.io/pause:3.10"}}},
 			},
 		},
 	}
+}
+
+// refuses says whether a refusal is the one that is meant.
+func (p proof) refuses(message string) bool {
+	return !slices.ContainsFunc(p.by, func(part string) bool { return !strings.Contains(message, part) })
 }
 
 // enforcing tries, without storing anything, what has to be refused.
@@ -91,7 +99,7 @@ func judgeProof(p proof, err error) Line {
 		return skip("%s: the API server does not serve the kind", p.what)
 	case !errors.As(err, &status):
 		return hinted(Unread, fmt.Sprintf("%s: %v", p.what, err), "See that the API server answers, then check again.")
-	case strings.Contains(status.Status().Message, p.by):
+	case p.refuses(status.Status().Message):
 		return ok("%s: what has to be refused is refused", p.what)
 	case apierrors.IsInternalError(err):
 		return hinted(Fail, p.what+": daprise does not answer, and what it would judge cannot be written: "+status.Status().Message,

@@ -204,7 +204,7 @@ func TestConfigurations(t *testing.T) {
 		mutating, validating := hooks.Configurations(hooks.Options{ExemptNamespaces: config.ExemptNamespaces})
 		return hookFacts{
 			stored: []configuration{mutatingOf(mutating), validatingOf(validating)},
-			guards: map[string]bool{hooks.GuardName: true, hooks.PowersName: true, hooks.PowersOverImagesName: true},
+			guards: map[string]bool{hooks.GuardName: true, hooks.AccessName: true, hooks.PowersName: true, hooks.PowersOverImagesName: true},
 		}
 	}
 	for _, test := range []struct {
@@ -212,7 +212,7 @@ func TestConfigurations(t *testing.T) {
 		tweak func(*hookFacts)
 		want  []string
 	}{
-		{"well", func(*hookFacts) {}, []string{"ok both webhook configurations and 3 policies are those of this version"}},
+		{"well", func(*hookFacts) {}, []string{"ok both webhook configurations and 4 policies are those of this version"}},
 		{"not installed", func(f *hookFacts) { f.stored = nil }, []string{"skip daprise is not installed"}},
 		{"one missing", func(f *hookFacts) { f.stored = f.stored[:1] }, []string{"fail ValidatingWebhookConfiguration daprise-webhook does not exist"}},
 		{"a hook missing", func(f *hookFacts) { f.stored[0].hooks = f.stored[0].hooks[1:] }, []string{"fail MutatingWebhookConfiguration daprise-webhook has no hook enrolment.mutate.daprise.dev"}},
@@ -260,7 +260,8 @@ func TestProof(t *testing.T) {
 		want string
 	}{
 		{"admitted", nil, "fail enrolment: what has to be refused is admitted"},
-		{"refused", apierrors.NewForbidden(services, proofName, errors.New("admission webhook denied the request: no such key is known. [DPR301]")), "ok enrolment: what has to be refused is refused"},
+		{"refused", apierrors.NewForbidden(services, proofName, errors.New(`admission webhook "enrolment.validate.daprise.dev" denied the request: ExternalName. [DPR308]`)), "ok enrolment: what has to be refused is refused"},
+		{"refused for another reason", apierrors.NewForbidden(services, proofName, errors.New(`admission webhook "enrolment.validate.daprise.dev" denied the request: x. [DPR301]`)), `warn enrolment: nothing is proved, it is refused by others: services "daprise-proof" is forbidden: admission webhook "enrolment.validate.daprise.dev" denied the request: x. [DPR301]`},
 		{"refused by others", apierrors.NewForbidden(services, proofName, errors.New("not yours")), `warn enrolment: nothing is proved, it is refused by others: services "daprise-proof" is forbidden: not yours`},
 		{"down", apierrors.NewInternalError(errors.New("failed calling webhook")), "fail enrolment: daprise does not answer, and what it would judge cannot be written: Internal error occurred: failed calling webhook"},
 		{"no answer", errors.New("connection refused"), "unread enrolment: connection refused"},
