@@ -83,12 +83,16 @@ type (
 
 func writeSARIF(out io.Writer, r Report) error {
 	run := sarifRun{
-		Tool:       sarifTool{Driver: sarifDriver{Name: "daprise"}},
+		Tool:       sarifTool{Driver: sarifDriver{Name: "daprise", Rules: []sarifRule{}}},
 		Results:    []sarifResult{},
 		ColumnKind: "unicodeCodePoints",
 	}
+	// Of the rules, those that something was found by.
 	var indexes []mesh.Code
 	for _, rule := range catalog.Rules() {
+		if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Code == rule.Code }) {
+			continue
+		}
 		indexes = append(indexes, rule.Code)
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
 			ID: string(rule.Code), ShortDescription: sarifText{rule.Title}, FullDescription: sarifText{rule.Means}, Help: sarifText{rule.Mend},
