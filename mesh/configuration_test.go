@@ -3,6 +3,7 @@
 package mesh_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,7 +86,7 @@ func TestTrustDomain(t *testing.T) {
 
 func TestCheckConfiguration(t *testing.T) {
 	callers := []mesh.AppRef{{Namespace: "shop", ID: "cart"}, {Namespace: "infra", ID: "ingress"}}
-	many := append(callers, mesh.AppRef{Namespace: "shop", ID: "a"}, mesh.AppRef{Namespace: "shop", ID: "b"}, mesh.AppRef{Namespace: "shop", ID: "c"})
+	many := append(slices.Clone(callers), mesh.AppRef{Namespace: "shop", ID: "a"}, mesh.AppRef{Namespace: "shop", ID: "b"}, mesh.AppRef{Namespace: "shop", ID: "c"})
 	const both = "{accessControl: {defaultAction: deny, policies: [{appId: cart, namespace: shop, trustDomain: public, defaultAction: allow}, {appId: ingress, namespace: infra, trustDomain: public, defaultAction: allow}]}}"
 	tests := []struct {
 		name, names, spec string

@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
+	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/mesh"
@@ -288,16 +290,35 @@ func TestDriftWithinAList(t *testing.T) {
 	ns := namespace(t, map[string]string{mesh.LabelPolicies: "generate"})
 	create(t, enrolled(ns, "whoami"))
 	hasReason(t, ns, "whoami", "Covered", "Covered")
-	isolation := isolating(ns, "whoami-dapr")
-	merge(t, isolation, `{"spec":{"ingress":[{"fromEndpoints":[{"matchLabels":{"k8s:app":"whoami","k8s:io.kubernetes.pod.namespace":"`+ns+`"}}],`+
-		`"toPorts":[{"ports":[{"port":"3500","protocol":"TCP","endPort":65535},{"port":"50001","protocol":"TCP"}]}]}]}}`)
-	cluster.Eventually(t, func() error {
-		if err := shared.Client.Get(t.Context(), client.ObjectKeyFromObject(isolation), isolation); err != nil {
-			return err
+	stored := func() (policy *unstructured.Unstructured, port map[string]any) {
+		t.Helper()
+		policy = &unstructured.Unstructured{}
+		policy.SetGroupVersionKind(ciliumv2.SchemeGroupVersion.WithKind("CiliumNetworkPolicy"))
+		if err := shared.Client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "whoami-dapr"}, policy); err != nil {
+			t.Fatal(err)
 		}
-		if end := isolation.Spec.Ingress[0].ToPorts[0].Ports[0].EndPort; end != 0 {
-			return fmt.Errorf("ports up to %d are open still", end)
+		rules, _, _ := unstructured.NestedFieldNoCopy(policy.Object, "spec", "ingress")
+		return policy, first(first(first(rules)["toPorts"])["ports"])
+	}
+	policy, port := stored()
+	port["endPort"] = int64(65535)
+	if err := shared.Client.Update(t.Context(), policy); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Eventually(t, func() error {
+		if _, port := stored(); port["endPort"] != nil {
+			return fmt.Errorf("ports %v are open still", port)
 		}
 		return nil
 	})
+}
+
+// first is the first element of a list of objects.
+func first(list any) map[string]any {
+	elements, _ := list.([]any)
+	if len(elements) == 0 {
+		return nil
+	}
+	element, _ := elements[0].(map[string]any)
+	return element
 }

@@ -39,15 +39,13 @@ func oneReady(ctx context.Context, ns string, ids []string) error {
 		ready := false
 		for _, id := range ids {
 			pods := &corev1.PodList{}
-			if err := shared.Client.List(ctx, pods, client.InNamespace(ns), client.MatchingLabels{mesh.LabelCompanion: id}); err != nil {
-				if ctx.Err() != nil {
-					return nil
-				}
+			err := shared.Client.List(ctx, pods, client.InNamespace(ns), client.MatchingLabels{mesh.LabelCompanion: id})
+			if err != nil && ctx.Err() == nil {
 				return err
 			}
 			ready = ready || anyReady(pods.Items)
 		}
-		if !ready {
+		if !ready && ctx.Err() == nil {
 			return fmt.Errorf("no companion of %v is ready", ids)
 		}
 		time.Sleep(cluster.Poll)
