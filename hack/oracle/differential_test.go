@@ -132,6 +132,8 @@ func one(t rapid.TB, objects []any, set *policy.Set, engine judge, f policy.Flow
 	why := strings.Join(got.Unjudged, "\n")
 	ingress, egress, err := engine.Verdict(f)
 	switch {
+	case errors.Is(err, oracle.ErrCrash):
+		n.crashes++
 	case errors.Is(err, oracle.ErrConflict):
 		if !regexp.MustCompile(cannotMerge).MatchString(why) {
 			t.Fatalf("Cilium says %v, we judge all the same\n%s", err, written(objects...))

@@ -17,6 +17,9 @@ import (
 	"github.com/daprise/daprise/mesh/policy"
 )
 
+// ErrCrash says that an older Cilium crashes over a set of policies, so that it has no answer.
+var ErrCrash = errors.New("crash")
+
 // Older is the policy engine of an older Cilium, which runs as a program of its own (cilium116 to cilium119). It is not safe for concurrent
 // use.
 type Older struct {
@@ -99,6 +102,9 @@ func (o *Older) Verdict(f policy.Flow) (ingress, egress bool, err error) {
 	answer, err := o.ask(wire.Request{Flow: &flow})
 	if err != nil {
 		return false, false, err
+	}
+	if answer.Crash != "" {
+		return false, false, fmt.Errorf("%w: %s", ErrCrash, answer.Crash)
 	}
 	if answer.Error != "" {
 		return false, false, fmt.Errorf("%w: %s", ErrConflict, answer.Error)

@@ -21,9 +21,9 @@ import (
 
 // tally counts what a run compared.
 type tally struct {
-	t                                                          testing.TB
-	sets, policies, void, flows, ingress, egress, both         int
-	conflicts, unjudged, exposures, within, strangers, witness int
+	t                                                                   testing.TB
+	sets, policies, void, flows, ingress, egress, both                  int
+	conflicts, crashes, unjudged, exposures, within, strangers, witness int
 	// constructs counts, for each construct, the policies in force that have it; ends the kinds of a flow's ends.
 	constructs, ends map[string]int
 	began, told      time.Time
@@ -167,6 +167,9 @@ func (n *tally) report() {
 		share := func(c int) float64 { return 100 * float64(c) / float64(n.flows) }
 		fmt.Fprintf(&b, "%d flows agreed: %.0f%% allowed (%.0f%% at ingress, %.0f%% at egress); %d more that Cilium cannot compute, %d not judged\n",
 			n.flows, share(n.both), share(n.ingress), share(n.egress), n.conflicts, n.unjudged)
+	}
+	if n.crashes > 0 {
+		fmt.Fprintf(&b, "%d more over which Cilium crashes\n", n.crashes)
 	}
 	if n.exposures > 0 {
 		fmt.Fprintf(&b, "%d exposures: %d within the allowed set, where %d strangers were kept out; %d witnesses got in\n",

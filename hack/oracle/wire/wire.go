@@ -76,12 +76,13 @@ func (g Group) Holds(a netip.Addr) bool {
 }
 
 // Answer is the answer to a Request: to a set the error for each object that this Cilium does not accept, by place; to a flow whether it
-// passes at either end, or why this Cilium cannot compute that.
+// passes at either end, why this Cilium cannot compute that, or with what it crashed over the set: an agent would have ended.
 type Answer struct {
 	Refused map[int]string `json:"refused,omitempty"`
 	Ingress bool           `json:"ingress,omitempty"`
 	Egress  bool           `json:"egress,omitempty"`
 	Error   string         `json:"error,omitempty"`
+	Crash   string         `json:"crash,omitempty"`
 }
 
 // Engine judges flows by one set of policies.
@@ -104,8 +105,9 @@ func Serve(in io.Reader, out io.Writer, start func([]Object) (Engine, map[int]st
 		var a Answer
 		if r.Flow == nil {
 			engine, a.Refused = start(r.Objects)
-		} else {
-			a = judged(engine, *r.Flow)
+		} else if a = judged(engine, *r.Flow); a.Crash != "" {
+			// It may have left its locks held.
+			engine = crashed(a.Crash)
 		}
 		if err := answers.Encode(a); err != nil {
 			return fmt.Errorf("write answer: %w", err)
@@ -113,10 +115,20 @@ func Serve(in io.Reader, out io.Writer, start func([]Object) (Engine, map[int]st
 	}
 }
 
+// crashed is what is left of an engine that did.
+type crashed string
+
+func (c crashed) Judge(Flow) (ingress, egress bool, err error) { panic(string(c)) }
+
 func judged(engine Engine, f Flow) (a Answer) {
 	if engine == nil {
 		return Answer{Error: "a flow before any set of policies"}
 	}
+	defer func() {
+		if reason := recover(); reason != nil {
+			a = Answer{Crash: fmt.Sprint(reason)}
+		}
+	}()
 	var err error
 	if a.Ingress, a.Egress, err = engine.Judge(f); err != nil {
 		a.Error = err.Error()
