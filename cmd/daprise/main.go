@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -17,10 +18,23 @@ import (
 )
 
 func main() {
+	collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(status)
+}
+
+// smallHeap is how much memory a command takes before it tries harder to save it.
+const smallHeap = 240 << 20
+
+// collectLess has garbage collected half as often while there is little of it: a command lives for seconds, and that is a third of its work.
+// Where GOGC or GOMEMLIMIT are set they stand.
+func collectLess() {
+	if os.Getenv("GOGC")+os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(200)
+		debug.SetMemoryLimit(smallHeap)
+	}
 }
 
 // streams are those of a process.
