@@ -170,7 +170,7 @@ func (x *exposure) pods(sel selector) (Leak, bool) {
 	}
 	pod, found, unknown := q.find()
 	if unknown {
-		return Leak{Unjudged: "too many alternatives"}, true
+		return Leak{Witness: Endpoint{Namespace: anyNamespace}, Unjudged: "too many alternatives"}, true
 	}
 	return Leak{Witness: pod}, found
 }

@@ -98,47 +98,84 @@ func (q pods) find() (pod Endpoint, found, unknown bool) {
 	return pod, found, !found && s.steps > solveBudget
 }
 
-// search makes each remaining selector fail by one of its requirements.
+// search makes each remaining selector fail by one of its requirements: first those that leave no choice, then the one that leaves the
+// fewest, so that what cannot be solved is mostly seen without trying every combination.
 func (s *solver) search(st state, none []selector) (Endpoint, bool) {
 	s.steps++
 	if s.steps > solveBudget {
 		return Endpoint{}, false
 	}
-	if len(none) == 0 {
+	var open []selector
+	var fewest []requirement
+	at := -1
+	for _, sel := range none {
+		ways, fails := s.ways(st, sel)
+		switch {
+		case fails:
+			continue
+		case len(ways) == 0:
+			return Endpoint{}, false
+		case at < 0 || len(ways) < len(fewest):
+			fewest, at = ways, len(open)
+		}
+		open = append(open, sel)
+	}
+	if at < 0 {
 		return s.finish(st)
 	}
-	for _, r := range none[0] {
-		next, ok := s.require(st, r.negate())
-		if !ok {
-			continue
-		}
-		if pod, found := s.search(next, none[1:]); found {
+	rest := slices.Delete(open, at, at+1)
+	for _, r := range fewest {
+		next, _ := s.require(st, r)
+		if pod, found := s.search(next, rest); found {
 			return pod, true
 		}
 	}
 	return Endpoint{}, false
 }
 
+// ways are the opposites of those requirements of a selector that can still fail. fails says that the selector does already, since one
+// of them can no longer hold.
+func (s *solver) ways(st state, sel selector) (ways []requirement, fails bool) {
+	for _, r := range sel {
+		if _, _, ok := s.narrowed(st, r); !ok {
+			return nil, true
+		}
+	}
+	for _, r := range sel {
+		opposite := r.negate()
+		if _, _, ok := s.narrowed(st, opposite); ok {
+			ways = append(ways, opposite)
+		}
+	}
+	return ways, false
+}
+
 // require adds a requirement; ok is false if no pod fits any more.
 func (s *solver) require(st state, r requirement) (next state, ok bool) {
-	if r.source != sourceK8s && r.source != sourceAny {
-		// A pod's labels all come from Kubernetes.
-		return st, r.op == notIn || r.op == doesNotExist
-	}
-	key := variable(r.key)
-	if !identityRelevant(key, s.question.cilium) && !strings.HasPrefix(key, keyNamespaceLabels+".") && key != keyNamespace {
-		return st, r.op == notIn || r.op == doesNotExist
-	}
-	if key == keyCluster {
-		r = s.localized(r)
-	}
-	v := st[key].and(r)
-	if !v.possible() {
-		return st, false
+	key, v, ok := s.narrowed(st, r)
+	if !ok || key == "" {
+		return st, ok
 	}
 	next = maps.Clone(st)
 	next[key] = v
 	return next, true
+}
+
+// narrowed is what a requirement leaves of a label; the key is empty where it says nothing about pods' labels.
+func (s *solver) narrowed(st state, r requirement) (key string, v values, ok bool) {
+	if r.source != sourceK8s && r.source != sourceAny {
+		// A pod's labels all come from Kubernetes.
+		return "", v, r.op == notIn || r.op == doesNotExist
+	}
+	key = variable(r.key)
+	if !identityRelevant(key, s.question.cilium) && !strings.HasPrefix(key, keyNamespaceLabels+".") && key != keyNamespace {
+		return "", v, r.op == notIn || r.op == doesNotExist
+	}
+	if key == keyCluster {
+		r = s.localized(r)
+	}
+	v = st[key].and(r)
+	return key, v, v.possible()
 }
 
 // variable folds the label that names a pod's namespace a second time into the first.
