@@ -68,6 +68,21 @@ browser: ## try the page of daprise graph in headless Chromium; SHOTS=dir keeps 
 sarif: ## hold what daprise analyze -o sarif writes against the schema of SARIF
 	go -C hack/sarif test -count=1 ./...
 
+.PHONY: alerts
+alerts: ## make every alert fire in Prometheus's own rule engine
+	go -C hack/alerts test -count=1 ./...
+
+.PHONY: reproducible
+reproducible: ## build the programs from two folders, each from nothing, and compare them bit by bit
+	VERSION=$(VERSION) bash hack/reproducible.sh
+
+.PHONY: sbom
+sbom: ## write what the programs are made of to bin/*.cdx.json (CycloneDX)
+	mkdir -p bin
+	for program in daprise-webhook daprise; do \
+		go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0 app -json -licenses -main cmd/$$program -output bin/$$program.cdx.json .; \
+	done
+
 # Versions of Cilium whose engines are compared beside the newest.
 OLDER ?= 1.19
 
@@ -88,8 +103,9 @@ race: ## run the tests of what is concurrent under the race detector; needs a C 
 	CGO_ENABLED=1 go test -race -vet=off -json -timeout 20m $(RACE) | go run ./hack/testsum
 
 .PHONY: bench
-bench: ## measure the served admission
-	go run ./hack/bench
+bench: ## measure admission: served, and through kube-apiserver, against webhooks that do nothing
+	go run ./hack/bench served
+	go run ./hack/bench cluster
 
 # How many Services to enrol, and how many running companions to roll.
 SERVICES ?= 1000

@@ -132,7 +132,11 @@ func newWatchedLoader(mgr manager.Manager, options Options) (*Loader, *watcher, 
 		started: map[kind]cache.Informer{}, heard: map[kind]sign{},
 	}
 	loader := newLoader(options.Config, door{caches: watch, live: mgr.GetAPIReader(), kinds: watch.kinds})
-	for _, runnable := range []manager.Runnable{everywhere{owned}, watch} {
+	doubt, err := newDoubter(mgr, watch)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, runnable := range []manager.Runnable{everywhere{owned}, watch, doubt} {
 		if err := mgr.Add(runnable); err != nil {
 			return nil, nil, fmt.Errorf("add the caches: %w", err)
 		}

@@ -60,6 +60,8 @@ type watcher struct {
 	heard    map[kind]sign
 	polled   bool
 	discover sync.Mutex
+	// changing is held while informers are started and ended.
+	changing sync.Mutex
 }
 
 // sign of life of a watch.
@@ -99,6 +101,8 @@ func (w *watcher) poll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.changing.Lock()
+	defer w.changing.Unlock()
 	for _, k := range w.ordered() {
 		_, started := w.informer(k)
 		wanted := served[w.kinds[k].gvk] && !superseded(k, served)
@@ -206,6 +210,33 @@ func (w *watcher) stop(ctx context.Context, k kind) error {
 	}
 	w.tell(change{kind: k})
 	return nil
+}
+
+// restart replaces the informer of a kind, if there is one. Until the new one is complete, the kind is read live.
+func (w *watcher) restart(ctx context.Context, k kind) error {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	if _, started := w.informer(k); !started {
+		return nil
+	}
+	if err := w.stop(ctx, k); err != nil {
+		return err
+	}
+	return w.start(ctx, k)
+}
+
+// version is the newest that a complete cache of a kind has been told of.
+func (w *watcher) version(k kind) (string, bool) {
+	informer, ok := w.informer(k)
+	if !ok || !informer.HasSynced() {
+		return "", false
+	}
+	versioned, ok := informer.(interface{ LastSyncResourceVersion() string })
+	if !ok {
+		return "", false
+	}
+	version := versioned.LastSyncResourceVersion()
+	return version, version != ""
 }
 
 func (w *watcher) handler(k kind) toolscache.ResourceEventHandler {

@@ -33,24 +33,30 @@ func FuzzHandler(f *testing.F) {
 		if mutate {
 			path = webhook.PathMutate
 		}
-		e := newEdge(t, &worlds{cached: empty, live: empty})
-		got := e.post(path, "application/json", bytes.NewReader(body))
-		if strings.Contains(e.log.String(), `"msg":"panic"`) {
-			t.Fatalf("a panic:\n%s", e.log)
-		}
-		if got.Code != http.StatusOK {
-			checkFailure(t, got.Code, got.Body.Bytes())
-			return
-		}
-		var asked, answered admissionv1.AdmissionReview
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &asked); err != nil || asked.Request == nil {
-			t.Fatalf("HTTP 200 on what is no review: %v", err)
-		}
-		if err := json.Unmarshal(got.Body.Bytes(), &answered); err != nil {
-			t.Fatalf("the answer is no review: %v", err)
-		}
-		checkResponse(t, asked.Request, answered.Response)
+		checkAnswer(t, newEdge(t, &worlds{cached: empty, live: empty}), path, body)
 	})
+}
+
+// checkAnswer posts a body and says whether the answer is a review.
+func checkAnswer(t *testing.T, e edge, path string, body []byte) bool {
+	t.Helper()
+	got := e.post(path, "application/json", bytes.NewReader(body))
+	if strings.Contains(e.log.String(), `"msg":"panic"`) {
+		t.Fatalf("a panic:\n%s", e.log)
+	}
+	if got.Code != http.StatusOK {
+		checkFailure(t, got.Code, got.Body.Bytes())
+		return false
+	}
+	var asked, answered admissionv1.AdmissionReview
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &asked); err != nil || asked.Request == nil {
+		t.Fatalf("HTTP 200 on what is no review: %v", err)
+	}
+	if err := json.Unmarshal(got.Body.Bytes(), &answered); err != nil {
+		t.Fatalf("the answer is no review: %v", err)
+	}
+	checkResponse(t, asked.Request, answered.Response)
+	return true
 }
 
 func checkFailure(t *testing.T, code int, body []byte) {

@@ -265,3 +265,15 @@ func TestAddressesAreSignedToo(t *testing.T) {
 		t.Error("the argument was modified")
 	}
 }
+
+// clientLeaf is a certificate by which a client of that name shows who it is.
+func (c ca) clientLeaf(t *testing.T, name string) *tls.Certificate {
+	t.Helper()
+	key := newKey(t)
+	now := time.Now()
+	certificate := c.sign(t, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, key.Public())
+	return &tls.Certificate{Certificate: [][]byte{certificate.Raw}, PrivateKey: key, Leaf: certificate}
+}

@@ -40,12 +40,17 @@ type settings struct {
 	lameDuck    time.Duration
 	logLevel    slog.Level
 	version     bool
+	// proofNamespace is where a Service that must be refused is sent as a dry run, proofInterval how often; zero is never.
+	proofNamespace string
+	proofInterval  time.Duration
+	callers        callers
 }
 
 var (
 	errConfig = errors.New("--config is required")
 	errTLS    = errors.New("--tls must be " + tlsSelf + " or " + tlsFiles)
 	errDir    = errors.New("--tls=" + tlsFiles + " needs --tls-cert-dir")
+	errProof  = errors.New("--proof-interval must be 0 or at least 1s")
 )
 
 // parse reads the command line. Errors have been told to out already when they are flag.ErrHelp.
@@ -65,6 +70,10 @@ func parse(args []string, out io.Writer) (settings, error) {
 	names := flags.String("tls-names", "", "more names or addresses that the certificate is for, comma separated")
 	flags.DurationVar(&s.lameDuck, "lame-duck", 10*time.Second, "how long to keep serving after SIGTERM, not ready, while the API server finds another replica")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
+	flags.StringVar(&s.callers.caFile, "client-ca-file", "", "CAs of client certificates, in PEM: whoever calls the webhook port must present one (default: anyone may call)")
+	callerNames := flags.String("client-names", "", "common names of client certificates that are let in, comma separated (default: any that the CAs signed)")
+	flags.StringVar(&s.proofNamespace, "proof-namespace", "default", "the namespace in which, as a dry run, a Service is created that must be refused; it must not be exempt from admission")
+	flags.DurationVar(&s.proofInterval, "proof-interval", time.Minute, "how often that is tried, at least 1s; 0 for never")
 	flags.BoolVar(&s.version, "version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -72,12 +81,19 @@ func parse(args []string, out io.Writer) (settings, error) {
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
-	for name := range strings.SplitSeq(*names, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			s.tlsNames = append(s.tlsNames, name)
+	s.tlsNames, s.callers.names = listed(*names), listed(*callerNames)
+	return s, s.check()
+}
+
+// listed are the elements of a list with commas.
+func listed(text string) []string {
+	var all []string
+	for one := range strings.SplitSeq(text, ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			all = append(all, one)
 		}
 	}
-	return s, s.check()
+	return all
 }
 
 func (s settings) check() error {
@@ -90,6 +106,10 @@ func (s settings) check() error {
 		return errTLS
 	case s.tls == tlsFiles && s.tlsCertDir == "":
 		return errDir
+	case s.proofInterval != 0 && s.proofInterval < time.Second:
+		return errProof
+	case len(s.callers.names) > 0 && s.callers.caFile == "":
+		return errNoCallerCA
 	}
 	return nil
 }

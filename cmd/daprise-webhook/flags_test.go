@@ -21,7 +21,7 @@ import (
 func TestParse(t *testing.T) {
 	defaults := settings{
 		config: "c", webhookPort: 9443, metricsPort: 8080, healthPort: 8081, namespace: "daprise-system", tls: tlsSelf,
-		lameDuck: 10 * time.Second, logLevel: slog.LevelInfo,
+		lameDuck: 10 * time.Second, logLevel: slog.LevelInfo, proofNamespace: "default", proofInterval: time.Minute,
 	}
 	changed := func(change func(*settings)) settings {
 		s := defaults
@@ -36,6 +36,7 @@ func TestParse(t *testing.T) {
 		{"defaults", []string{"--config=c"}, defaults},
 		{"names", []string{"--config=c", "--tls-names=localhost, 127.0.0.1,"}, changed(func(s *settings) { s.tlsNames = []string{"localhost", "127.0.0.1"} })},
 		{"files", []string{"--config=c", "--tls=files", "--tls-cert-dir=/d"}, changed(func(s *settings) { s.tls, s.tlsCertDir = tlsFiles, "/d" })},
+		{"clients", []string{"--config=c", "--client-ca-file=/ca", "--client-names=a, b"}, changed(func(s *settings) { s.callers = callers{"/ca", []string{"a", "b"}} })},
 		{"level", []string{"--config=c", "--log-level=DEBUG"}, changed(func(s *settings) { s.logLevel = slog.LevelDebug })},
 	}
 	for _, tt := range tests {
@@ -44,7 +45,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(settings{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(settings{}, callers{})); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -58,6 +59,8 @@ func TestParseRefuses(t *testing.T) {
 	}{
 		{"", errConfig},
 		{"--config=c --tls=none", errTLS},
+		{"--config=c --proof-interval=10ms", errProof},
+		{"--config=c --client-names=a", errNoCallerCA},
 		{"--config=c --tls=files", errDir},
 		{"--help", flag.ErrHelp},
 		{"--config=c --no-such-flag", nil},

@@ -41,6 +41,10 @@ type server struct {
 // listen opens the port. HTTP/2 is off: one of its connections carries any number of requests, and a lame duck could not end one
 // without failing some.
 func listen(s settings, handler http.Handler, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), log *slog.Logger) (*server, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: certificate}
+	if err := s.callers.require(config); err != nil {
+		return nil, err
+	}
 	listener, err := net.Listen("tcp", s.address(s.webhookPort))
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
@@ -50,7 +54,7 @@ func listen(s settings, handler http.Handler, certificate func(*tls.ClientHelloI
 	protocols.SetHTTP1(true)
 	srv.http = &http.Server{
 		Handler:           srv.leaving(handler),
-		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: certificate},
+		TLSConfig:         config,
 		Protocols:         protocols,
 		ReadHeaderTimeout: readHeaderTime,
 		ReadTimeout:       readTime,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build helm
-
 package operations_test
 
 import (
@@ -82,6 +80,7 @@ func launchReplica(t *testing.T, args ...string) *replica {
 	flags := append([]string{
 		"--kubeconfig=" + credentials(t), "--config=" + config, "--bind-address=" + address(t), "--webhook-port=" + strconv.Itoa(r.webhook),
 		"--health-port=" + strconv.Itoa(r.health), "--metrics-port=" + strconv.Itoa(r.metrics), "--lame-duck=" + lameDuck.String(),
+		"--client-ca-file=" + caller.ca, "--client-names=" + callerName, "--proof-interval=1s",
 	}, args...)
 	program, err := shared.StartProgram(r.name, server, flags...)
 	if err != nil {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build helm
-
 package operations_test
 
 import (
@@ -25,6 +23,7 @@ var (
 	shared *cluster.Cluster
 	root   string
 	server string
+	caller *apiCaller
 )
 
 func TestMain(m *testing.M) {
@@ -37,8 +36,15 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	var err error
+	if caller, err = newCaller(filepath.Join(root, ".cache", fmt.Sprintf("operations-%d", os.Getpid()))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer caller.remove()
 	c, err := cluster.Start(context.Background(), cluster.Options{NoDaprise: true, ControlPlane: controlplane.Options{
-		APIServerFlags: []string{"--enable-aggregator-routing=true"}, AuditPolicy: []byte(auditPolicy), Log: os.Stderr,
+		APIServerFlags: []string{"--enable-aggregator-routing=true", "--admission-control-config-file=" + caller.admission},
+		AuditPolicy:    []byte(auditPolicy), Log: os.Stderr,
 	}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -44,7 +44,11 @@ func Powers() (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionreg
 		named(rule("gateway.networking.k8s.io", "v1beta1", all, "referencegrants")),
 		named(rule("gateway.networking.k8s.io", "v1", all, "gateways")),
 	}
-	policy.Spec.MatchConditions = isDaprise()
+	policy.Spec.MatchConditions = append(isDaprise(), admissionregistrationv1.MatchCondition{
+		// What is proven with is never stored.
+		Name:       "is-no-proof",
+		Expression: "!(request.?dryRun.orValue(false) && request.kind.kind == 'Service' && request.name == '" + ProofName + "')",
+	})
 	policy.Spec.Variables = powersVariables()
 	policy.Spec.Validations = append(powersOverObjects(), append(powersOverPods(), powersOverVolumes()...)...)
 	return policy, binding(PowersName)

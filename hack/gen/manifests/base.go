@@ -34,6 +34,7 @@ func Files(config mesh.Config) ([]File, error) {
 	access, accessBinding := hooks.Access()
 	powers, powersBinding := hooks.Powers()
 	images, imagesBinding := hooks.PowersOverImages()
+	syntax, syntaxBinding := hooks.Syntax(hooks.Options{ExemptNamespaces: config.ExemptNamespaces})
 	return []File{
 		{Path: "base/namespace.yaml", Objects: []runtime.Object{namespace()}},
 		{Path: "base/config.yaml", Objects: []runtime.Object{configMap}},
@@ -41,6 +42,7 @@ func Files(config mesh.Config) ([]File, error) {
 		{Path: "base/guard.yaml", Objects: []runtime.Object{guard, guardBinding, access, accessBinding, powers, powersBinding, images, imagesBinding}},
 		{Path: "base/server.yaml", Objects: []runtime.Object{service(), deployment(configMap), disruptionBudget()}},
 		{Path: "base/webhooks.yaml", Objects: []runtime.Object{mutating, validating}},
+		{Path: "components/syntax/syntax.yaml", Objects: []runtime.Object{syntax, syntaxBinding}},
 		{Path: "overlays/cert-manager/certificates.yaml", Objects: certificates()},
 	}, nil
 }

@@ -46,6 +46,7 @@ func inNamespace(namespace string) metav1.ObjectMeta {
 }
 
 // Verbs.
+func lists() []string  { return []string{"list", "watch"} }
 func reads() []string  { return []string{"get", "list", "watch"} }
 func writes() []string { return []string{"get", "list", "watch", "create", "patch", "delete"} }
 
@@ -53,8 +54,8 @@ func serverRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		// What decisions read.
 		allow("", reads(), "namespaces"),
-		allow("networking.k8s.io", reads(), "networkpolicies"),
-		allow("cilium.io", reads(), "ciliumclusterwidenetworkpolicies", "ciliumcidrgroups"),
+		allow("networking.k8s.io", lists(), "networkpolicies"),
+		allow("cilium.io", lists(), "ciliumclusterwidenetworkpolicies", "ciliumcidrgroups"),
 		// Whether a companion still has pods, before its policies go, and which pods it must reach; when to look again.
 		allow("", []string{"list", "watch"}, "pods"),
 		allow("discovery.k8s.io", []string{"list", "watch"}, "endpointslices"),
@@ -76,7 +77,7 @@ func serverRules() []rbacv1.PolicyRule {
 		allow("events.k8s.io", []string{"create", "patch"}, "events"),
 		allow("", []string{"create", "patch"}, "events"),
 		// Whether the API server trusts the certificate that is served.
-		allowNamed("admissionregistration.k8s.io", reads(), []string{hooks.Name}, "mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+		allowNamed("admissionregistration.k8s.io", lists(), []string{hooks.Name}, "mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
 	}
 }
 
@@ -90,7 +91,7 @@ func trustRules() []rbacv1.PolicyRule {
 func secretRules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		allow("", []string{"create"}, "secrets"),
-		allowNamed("", append(reads(), "update"), []string{secret}, "secrets"),
+		allowNamed("", append(lists(), "update"), []string{secret}, "secrets"),
 	}
 }
 

@@ -93,6 +93,12 @@ resources:
 - server.yaml
 - webhooks.yaml
 `,
+		"components/syntax/kustomization.yaml": Header + `apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+# Optional: the API server itself refuses what is malformed in daprise's annotations, also while no replica of daprise answers.
+resources:
+- syntax.yaml
+`,
 		"overlays/cert-manager/kustomization.yaml": Header + `apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
