@@ -17,7 +17,9 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/daprise/daprise/webhook"
@@ -36,6 +38,7 @@ func child(_ context.Context, args []string, out io.Writer) error {
 	if len(args) != 1 {
 		return errUsage
 	}
+	ctrllog.SetLogger(logr.Discard())
 	handler, err := handlerOf(args[0])
 	if err != nil {
 		return err
