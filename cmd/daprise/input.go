@@ -74,6 +74,9 @@ func (in *input) asked() { in.mode, in.ciliumVersion = string(mesh.ModeAudit), d
 // read reads the files and tells what could not be read. The rest is used all the same.
 func (in *input) read(command *cobra.Command) ([]document.File, error) {
 	in.sources.Stdin, in.sources.Wanted = command.InOrStdin(), world.Wanted()
+	shown := progressOn(command.ErrOrStderr())
+	in.sources.Reading = func(name string) { shown.tell("reading %s", name) }
+	defer shown.end()
 	var files []document.File
 	if in.live {
 		stored, err := in.stored(command)
@@ -106,7 +109,8 @@ func (in *input) stored(command *cobra.Command) (document.File, error) {
 			return document.File{}, err
 		}
 	}
-	return live.Read(command.Context(), reader, config)
+	shown := progressOn(command.ErrOrStderr())
+	return live.Read(command.Context(), reader, live.What{Config: config, Reading: func(kind string) { shown.tell("reading the cluster: %s", kind) }})
 }
 
 // open reads the input into a World.
@@ -119,6 +123,9 @@ func (in *input) open(command *cobra.Command) (*world.World, []document.File, er
 	if err != nil {
 		return nil, nil, err
 	}
+	shown := progressOn(command.ErrOrStderr())
+	shown.tell("judging")
+	defer shown.end()
 	w, err := world.New(command.Context(), files, options)
 	return w, files, err
 }

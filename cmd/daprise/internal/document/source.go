@@ -30,6 +30,8 @@ type Sources struct {
 	Stdin     io.Reader
 	// Wanted says which objects are asked what they hold. The others have no JSON.
 	Wanted func(*Document) bool
+	// Reading is told the name of each source before it is read.
+	Reading func(name string)
 }
 
 // Errors of reading.
@@ -57,6 +59,7 @@ func (s Sources) Read(ctx context.Context) ([]File, error) {
 		files = append(files, read...)
 	}
 	for _, folder := range s.Kustomize {
+		s.Reading(folder)
 		data, err := kustomized(folder)
 		if err != nil {
 			return nil, err
@@ -75,6 +78,7 @@ func (s Sources) read(ctx context.Context, name string) ([]File, error) {
 		}
 		return []File{parse(name, data, s.Wanted)}, nil
 	case strings.HasPrefix(name, "http://"), strings.HasPrefix(name, "https://"):
+		s.Reading(name)
 		data, err := fetched(ctx, name)
 		if err != nil {
 			return nil, err
@@ -87,6 +91,7 @@ func (s Sources) read(ctx context.Context, name string) ([]File, error) {
 	}
 	files := make([]File, 0, len(paths))
 	for _, path := range paths {
+		s.Reading(path)
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err

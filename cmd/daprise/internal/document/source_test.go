@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,7 +82,8 @@ func TestSources(t *testing.T) {
 		{name: "an absent file", sources: Sources{Files: []string{filepath.Join(folder, "absent.yaml")}}, err: "no such file or directory"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			test.sources.Wanted = all
+			var told []string
+			test.sources.Wanted, test.sources.Reading = all, func(name string) { told = append(told, filepath.Base(name)) }
 			files, err := test.sources.Read(t.Context())
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
@@ -94,6 +96,9 @@ func TestSources(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, names(files)); diff != "" {
 				t.Errorf("read (-want +got):\n%s", diff)
+			}
+			if stdin := slices.Contains(test.sources.Files, "-"); len(told) == 0 || !stdin && len(told) != len(files) {
+				t.Errorf("told of %q, read %d files", told, len(files))
 			}
 		})
 	}

@@ -38,9 +38,17 @@ func MeshConfig(ctx context.Context, reader client.Reader) (mesh.Config, error) 
 	return config, nil
 }
 
+// What says what is read of a cluster.
+type What struct {
+	// Config says where the surroundings are.
+	Config mesh.Config
+	// Reading is told each kind before it is read.
+	Reading func(kind string)
+}
+
 // Read reads all objects of the cluster that decisions look at, as a file without a name. Kinds that are not served have no objects.
-func Read(ctx context.Context, reader client.Reader, config mesh.Config) (document.File, error) {
-	r := &reading{reader: reader}
+func Read(ctx context.Context, reader client.Reader, what What) (document.File, error) {
+	r := &reading{reader: reader, tell: what.Reading}
 	for _, k := range world.Kinds() {
 		var selected client.MatchingLabels
 		if k.Owned {
@@ -56,7 +64,7 @@ func Read(ctx context.Context, reader client.Reader, config mesh.Config) (docume
 			return r.file, err
 		}
 	}
-	for _, s := range world.Surroundings(config) {
+	for _, s := range world.Surroundings(what.Config) {
 		object := &unstructured.Unstructured{}
 		object.SetGroupVersionKind(s.GroupVersionKind)
 		err := reader.Get(ctx, s.Name, object)
@@ -76,12 +84,14 @@ func Read(ctx context.Context, reader client.Reader, config mesh.Config) (docume
 // reading is one Read under way.
 type reading struct {
 	reader client.Reader
+	tell   func(kind string)
 	file   document.File
 	// enrolled are the namespaces that hold an enrolled object, sorted.
 	enrolled []string
 }
 
 func (r *reading) list(ctx context.Context, gvk schema.GroupVersionKind, option client.ListOption) error {
+	r.tell(gvk.Kind)
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 	objects, err := List[*unstructured.Unstructured](ctx, r.reader, list, option)
