@@ -8,8 +8,9 @@ import (
 	"io/fs"
 )
 
-//go:embed base overlays
+//go:embed base components overlays
 var files embed.FS
 
-// Files are the kustomizations: "base", where daprise signs its certificate itself, and "overlays/cert-manager".
+// Files are the kustomizations: "base", where daprise signs its certificate itself, "overlays/cert-manager", and the component
+// "components/syntax".
 func Files() fs.FS { return files }

@@ -25,6 +25,7 @@ const serverImage = "ghcr.io/daprise/daprise-webhook"
 type installing struct {
 	certificates string
 	image        string
+	syntax       bool
 	output       string
 }
 
@@ -42,6 +43,7 @@ they have to be applied. It applies nothing.`,
 	flags := command.Flags()
 	flags.StringVar(&i.certificates, "certificates", "self", "who makes the webhook's certificate: self or cert-manager")
 	flags.StringVar(&i.image, "image", "", "image of daprise-webhook; by default that of this version")
+	flags.BoolVar(&i.syntax, "syntax-policy", false, "also the policy daprise-syntax, by which the API server itself refuses malformed annotations")
 	flags.StringVarP(&i.output, "output", "o", "yaml", "yaml")
 	return command
 }
@@ -54,7 +56,7 @@ func (i *installing) run(command *cobra.Command, _ []string) error {
 	if !ok {
 		return fmt.Errorf("--certificates: %w: %q; it is self or cert-manager", errCertificates, i.certificates)
 	}
-	text, err := manifests(folder, i.image)
+	text, err := i.manifests(folder)
 	if err != nil {
 		return err
 	}
@@ -62,8 +64,8 @@ func (i *installing) run(command *cobra.Command, _ []string) error {
 	return err
 }
 
-// manifests builds one of the kustomizations that the binary carries, with another image of the server if one is given.
-func manifests(folder, image string) ([]byte, error) {
+// manifests builds one of the kustomizations that the binary carries, with what the command line asks for.
+func (i *installing) manifests(folder string) ([]byte, error) {
 	disk := filesys.MakeFsInMemory()
 	err := fs.WalkDir(deploy.Files(), ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -79,8 +81,11 @@ func manifests(folder, image string) ([]byte, error) {
 		return nil, fmt.Errorf("read the manifests: %w", err)
 	}
 	top := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../deploy/" + folder + "]\n"
-	if image != "" {
-		top += "images: [" + override(image) + "]\n"
+	if i.syntax {
+		top += "components: [../deploy/components/syntax]\n"
+	}
+	if i.image != "" {
+		top += "images: [" + override(i.image) + "]\n"
 	}
 	if err := disk.WriteFile("/top/kustomization.yaml", []byte(top)); err != nil {
 		return nil, fmt.Errorf("write the kustomization: %w", err)

@@ -46,6 +46,19 @@ func TestInstall(t *testing.T) {
 			}
 		})
 	}
+	plain, err := daprise("install")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := daprise("install", "--syntax-policy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} {
+		if strings.Count(with, "kind: "+kind+"\n") != strings.Count(plain, "kind: "+kind+"\n")+1 {
+			t.Errorf("the syntax policy adds no %s", kind)
+		}
+	}
 	if _, err := daprise("install", "--certificates", "none"); err == nil || err.Error() != `--certificates: not who makes the certificate: "none"; it is self or cert-manager` {
 		t.Errorf("got %v", err)
 	}
