@@ -6,6 +6,7 @@ package operations_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/daprise/daprise/test/cluster"
+	"github.com/daprise/daprise/test/controlplane"
 )
 
 // install installs the chart, or upgrades it, with Pods that no node can take.
@@ -106,4 +108,13 @@ func TestLifecycle(t *testing.T) {
 	startReplica(t)
 	apply(t, in(ns, policies), in(ns, route))
 	refused(t, "[DPR301]", strings.ReplaceAll(in(ns, service), "enabled", "enable"))
+}
+
+// refused applies documents that must be refused with a text that holds want.
+func refused(t *testing.T, want string, documents ...string) {
+	t.Helper()
+	text, err := try(t, documents...)
+	if failed := (*controlplane.KubectlError)(nil); !errors.As(err, &failed) || !strings.Contains(text, want) {
+		t.Fatalf("want a refusal with %q, got %v\n%s", want, err, text)
+	}
 }

@@ -4,7 +4,6 @@ package operations_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -110,15 +109,6 @@ func try(t *testing.T, documents ...string) (string, error) {
 	t.Helper()
 	out, err := shared.KubectlIn(t.Context(), []byte(strings.Join(documents, "\n---\n")), "apply", "-f", "-")
 	return out.Stdout + out.Stderr, err
-}
-
-// refused applies documents that must be refused with a text that holds want.
-func refused(t *testing.T, want string, documents ...string) {
-	t.Helper()
-	text, err := try(t, documents...)
-	if failed := (*controlplane.KubectlError)(nil); !errors.As(err, &failed) || !strings.Contains(text, want) {
-		t.Fatalf("want a refusal with %q, got %v\n%s", want, err, text)
-	}
 }
 
 // field reads one field of an object with a JSON path; an absent object is empty.

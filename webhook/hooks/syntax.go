@@ -31,8 +31,8 @@ const (
 
 func grammars() []grammar {
 	apps := []string{mesh.KindService, mesh.KindDeployment}
-	enrolled := append(apps, mesh.KindGateway)
-	all := append(enrolled, mesh.KindHTTPRoute, mesh.KindGRPCRoute)
+	enrolled := []string{mesh.KindService, mesh.KindDeployment, mesh.KindGateway}
+	all := []string{mesh.KindService, mesh.KindDeployment, mesh.KindGateway, mesh.KindHTTPRoute, mesh.KindGRPCRoute}
 	caller := " *" + patternAppID + "([.]" + patternNamespace + ")? *"
 	return []grammar{
 		{mesh.AnnotationEnabled, enrolled, "true|false", `"true" or "false"`},
