@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daprise/daprise/test/cluster"
+	"github.com/daprise/daprise/test/controlplane"
 )
 
 // line is one of daprise check -o json.
@@ -188,6 +189,39 @@ func failing(t *testing.T, policy string) {
 // withoutServerFields is an object as it can be created again.
 func withoutServerFields(object string) string {
 	return regexp.MustCompile(`(?m)^  (resourceVersion|uid|creationTimestamp|generation): .*\n`).ReplaceAllString(object, "")
+}
+
+// TestCheckFollowsCertManager: where the webhook configurations want a CA of cert-manager, its Certificate is looked at.
+func TestCheckFollowsCertManager(t *testing.T) {
+	const name = "daprise-system/daprise-webhook-serving"
+	said := func(line string) []string { return replaced(well(), map[string]string{"cert-manager: ": line}) }
+	kubectl(t, "annotate", "validatingwebhookconfiguration", "daprise-webhook", "cert-manager.io/inject-ca-from="+name)
+	t.Cleanup(func() {
+		if _, err := shared.Kubectl(context.Background(), "annotate", "validatingwebhookconfiguration", "daprise-webhook", "cert-manager.io/inject-ca-from-"); err != nil {
+			t.Error(err)
+		}
+	})
+	checked(t, 1, said("fail cert-manager: the webhook configurations want the CA of Certificate "+name+", and the API server does not serve that kind"))
+	if err := shared.InstallCRDs(t.Context(), controlplane.CertManager); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := shared.RemoveCRDs(context.Background(), controlplane.CertManager); err != nil {
+			t.Error(err)
+		}
+	})
+	checked(t, 1, said("fail cert-manager: Certificate "+name+" does not exist"))
+	for document := range strings.SplitSeq(daprise(t, 0, "install", "--certificates", "cert-manager"), "---\n") {
+		if strings.Contains(document, "kind: Certificate\n") && strings.Contains(document, "name: daprise-webhook-serving\n") {
+			if err := shared.Apply(t.Context(), []byte(document)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	checked(t, 1, said("fail cert-manager: Certificate "+name+" is not ready"))
+	ready := `{"status": {"notAfter": "2126-01-01T00:00:00Z", "conditions": [{"type": "Ready", "status": "True"}]}}`
+	kubectl(t, "patch", "-n", "daprise-system", "certificate/daprise-webhook-serving", "--subresource=status", "--type=merge", "-p", ready)
+	checked(t, 0, said("ok cert-manager: Certificate "+name+" is ready and valid until DAY"))
 }
 
 // TestCheckFindsLeftovers of the official chart, as it names and labels them.

@@ -71,7 +71,7 @@ func TestPlan(t *testing.T) {
 		}
 		return nil
 	})
-	if idle := daprise(t, 0, "plan", "--live"); !strings.HasSuffix(idle, "0 to change, 0 to create, 0 to delete, 0 refused\n") || strings.Contains(idle, "planned/") {
+	if idle := daprise(t, 0, "plan", "--live"); !strings.HasSuffix(idle, "\n0 to change, 0 to create, 0 to delete, 0 refused\n") {
 		t.Errorf("a mesh that stands is planned to change:\n%s", idle)
 	}
 
@@ -105,7 +105,7 @@ func spec(t *testing.T, ns, object string) string {
 func TestAnalyze(t *testing.T) {
 	const ns = "analyzed"
 	mesh(t, ns)
-	if out := daprise(t, 0, "analyze", "--live"); !strings.HasSuffix(out, "0 deny, 0 warn, 0 audit\n") && !strings.Contains(out, ", 0 audit\n") {
+	if out := daprise(t, 0, "analyze", "--live"); !strings.Contains("\n"+out, "\n0 deny, ") {
 		t.Errorf("a mesh that stands:\n%s", out)
 	}
 	for _, test := range []struct{ name, manifest, code string }{
@@ -156,6 +156,33 @@ func TestPods(t *testing.T) {
 	out := daprise(t, 1, "analyze", "--live")
 	if !strings.Contains(out, "DPR113") || !strings.Contains(out, "stranger") {
 		t.Errorf("the pod is not told of:\n%s", out)
+	}
+}
+
+// TestUninject takes back what a cluster holds: a List of everything, in both of kubectl's forms, becomes one of what its authors wrote.
+func TestUninject(t *testing.T) {
+	const ns = "taken"
+	mesh(t, ns)
+	for _, format := range []string{"yaml", "json"} {
+		stored := kubectl(t, "get", "-n", ns, "services,deployments,httproutes", "-o", format)
+		r, err := commandIn(t.Context(), stored, "uninject", "-f", "-")
+		if err != nil || r.status != 0 {
+			t.Fatalf("%v, exit status %d\n%s", err, r.status, r.stderr)
+		}
+		for _, of := range []string{"app.kubernetes.io/managed-by: daprise", `"app.kubernetes.io/managed-by": "daprise"`, "daprise.dev/app-id", "daprise.dev/original", "/v1.0/invoke"} {
+			if strings.Contains(r.stdout, of) {
+				t.Errorf("%s: %s is left in\n%s", format, of, r.stdout)
+			}
+		}
+		// A List that can be read is one that kubectl takes.
+		out, err := shared.KubectlIn(t.Context(), []byte(r.stdout), "apply", "--dry-run=client", "-o", "name", "-f", "-")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, r.stdout)
+		}
+		want := "service/whoami\nservice/whoami-v1\nservice/whoami-v2\ndeployment.apps/whoami-v1\ndeployment.apps/whoami-v2\nhttproute.gateway.networking.k8s.io/whoami-route\nhttproute.gateway.networking.k8s.io/whoami-route-service\n"
+		if diff := cmp.Diff(want, out.Stdout); diff != "" {
+			t.Errorf("%s: objects (-want +got):\n%s", format, diff)
+		}
 	}
 }
 
