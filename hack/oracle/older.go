@@ -71,6 +71,9 @@ func (o *Older) Load(objects ...any) (refused map[int]error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if answer.Crash != "" {
+		return nil, fmt.Errorf("%w: %s", ErrCrash, answer.Crash)
+	}
 	refused = map[int]error{}
 	for i, reason := range answer.Refused {
 		refused[i] = errors.New(reason)

@@ -150,8 +150,19 @@ type effect struct {
 // peers is what a from or to section says: alternatives, any peer at all, or nobody.
 type peers struct {
 	list   []peer
+	former []formerPeer
 	any    bool
 	nobody bool
+}
+
+func (p *peers) addCIDRs(cidrs api.CIDRSlice, sets api.CIDRRuleSlice) {
+	p.list = append(p.list, cidrPeers(cidrs, sets)...)
+	if everyAddress(cidrs) {
+		p.former = append(p.former, formerPeer{peer{selector: reserved(EntityWorld)}, sinceWorldByFamily})
+	}
+	if everyAddressInSets(sets) {
+		p.former = append(p.former, formerPeer{peer{selector: reserved(EntityWorld)}, sinceSetsApart})
+	}
 }
 
 func (c *compiler) add(e element, p peers, what effect) {
@@ -166,7 +177,7 @@ func (c *compiler) add(e element, p peers, what effect) {
 		// A rule with neither peers nor ports matches nothing, though it closes its direction.
 		r.anyPeer = !r.anyPort
 	default:
-		r.peers = p.list
+		r.peers, r.former = p.list, p.former
 	}
 	if what.auth != nil {
 		r.auth = authModeOf(what.auth.Mode)
@@ -208,7 +219,7 @@ func (c *compiler) from(r *api.IngressCommonRule) peers {
 	var p peers
 	p.list = append(p.list, c.endpoints(r.FromEndpoints)...)
 	p.list = append(p.list, entityPeers(r.FromEntities)...)
-	p.list = append(p.list, cidrPeers(r.FromCIDR, r.FromCIDRSet)...)
+	p.addCIDRs(r.FromCIDR, r.FromCIDRSet)
 	p.list = append(p.list, unjudged("fromNodes", len(r.FromNodes), reachNodes)...)
 	p.list = append(p.list, unjudged("fromGroups", len(r.FromGroups), reachWorld)...)
 	p.any = len(r.FromEndpoints)+len(r.FromEntities)+len(r.FromCIDR)+len(r.FromCIDRSet)+len(r.FromNodes)+len(r.FromGroups) == 0
@@ -222,7 +233,7 @@ func (c *compiler) to(r *api.EgressCommonRule, fqdns api.FQDNSelectorSlice) peer
 	var p peers
 	p.list = append(p.list, c.endpoints(r.ToEndpoints)...)
 	p.list = append(p.list, entityPeers(r.ToEntities)...)
-	p.list = append(p.list, cidrPeers(r.ToCIDR, r.ToCIDRSet)...)
+	p.addCIDRs(r.ToCIDR, r.ToCIDRSet)
 	p.list = append(p.list, unjudged("toNodes", len(r.ToNodes), reachNodes)...)
 	p.list = append(p.list, unjudged("toGroups", len(r.ToGroups), reachWorld)...)
 	p.list = append(p.list, unjudged("toFQDNs", len(fqdns), reachWorld)...)

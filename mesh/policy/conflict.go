@@ -70,10 +70,18 @@ func (t redirect) conflictsWith(o redirect) string {
 		return "the listener"
 	case differ(t.terminating, o.terminating) || differ(t.originating, o.originating):
 		return "the Secret of TLS"
-	case (t.names && o.l7 || o.names && t.l7) && t.terminating+o.terminating == "":
-		return "server names beside layer 7 rules"
 	}
 	return ""
+}
+
+// besideNames says that server names meet rules for layer 7, which needs TLS to end at the proxy. Cilium only looks for it when it adds
+// names to what has rules, so that the order counts (pkg/policy mergePortProto): that of elements of one toPorts is known.
+func (c claim) besideNames(earlier claim) bool {
+	t, o := c.redirect, earlier.redirect
+	if t.terminating+o.terminating != "" {
+		return false
+	}
+	return o.l7 && (t.names || o.names) || t.l7 && o.names && c.rule != earlier.rule
 }
 
 // differ says whether both ask for something, and not for the same.
@@ -104,7 +112,13 @@ func (c claim) conflictsWith(o claim) string {
 	if c.auth != o.auth && c.auth != authUnset && o.auth != authUnset {
 		return "authentication"
 	}
-	return c.redirect.conflictsWith(o.redirect)
+	if over := c.redirect.conflictsWith(o.redirect); over != "" {
+		return over
+	}
+	if c.besideNames(o) {
+		return "server names beside layer 7 rules"
+	}
+	return ""
 }
 
 // conflict is why Cilium cannot compute an endpoint's policy, and a rule without which it could try again. The zero conflict is none.
@@ -116,10 +130,58 @@ type conflict struct {
 // conflict says which rules for an endpoint Cilium cannot merge, of either direction.
 func (s *Set) conflict(e Endpoint) conflict {
 	rules := append(s.selecting(e, ingress), s.selecting(e, egress)...)
+	if s.cilium < sinceZeroRanges {
+		if c := fromZeroAmong(rules); c.by != nil {
+			return c
+		}
+	}
 	if !slices.ContainsFunc(rules, func(r *rule) bool { return r.demanding }) {
 		return conflict{}
 	}
+	if s.cilium < sinceParsersByPeer {
+		if c := parsersAmong(rules); c.by != nil {
+			return c
+		}
+	}
 	return conflictAmong(e, rules)
+}
+
+// fromZeroAmong says which rule has a range of ports that begins with 0 (before sinceZeroRanges).
+func fromZeroAmong(rules []*rule) conflict {
+	for _, r := range rules {
+		if slices.ContainsFunc(r.ports, func(p port) bool { return p.zero }) {
+			return conflict{r.place() + " has a range of ports that begins with 0, part of which Cilium takes for every port", r}
+		}
+	}
+	return conflict{}
+}
+
+// parsersAmong says which rules ask for different protocols of the proxy on one port, whatever their peers (before sinceParsersByPeer).
+func parsersAmong(rules []*rule) conflict {
+	asked := map[string][]claim{}
+	for _, r := range rules {
+		if r.deny || !r.anyPeer && len(r.peers) == 0 {
+			continue
+		}
+		for _, p := range r.ports {
+			c := claim{key: p.key(r.direction), rule: r, redirect: redirect{parser: p.redirect.parser}}
+			for _, o := range asked[c.key] {
+				if over := c.redirect.conflictsWith(o.redirect); over != "" {
+					return conflict{fmt.Sprintf("Cilium cannot merge %s and %s, which differ in %s", o.rule.place(), r.place(), over), r}
+				}
+			}
+			asked[c.key] = append(asked[c.key], c)
+		}
+	}
+	return conflict{}
+}
+
+// key names the port as Cilium's maps of rules do.
+func (p port) key(d direction) string {
+	if p.name != "" {
+		return fmt.Sprintf("%d %s %s", d, p.protocol, p.name)
+	}
+	return fmt.Sprintf("%d %s %s %d-%d", d, p.protocol, p.name, p.first, p.last)
 }
 
 // conflictAmong says which rules for one subject Cilium cannot merge; none for most. It then computes no policy at all for the endpoint,
@@ -141,6 +203,7 @@ func conflictAmong(subject Endpoint, rules []*rule) conflict {
 				if over := c.conflictsWith(other); over != "" {
 					return conflict{fmt.Sprintf("Cilium cannot merge %s and %s, which differ in %s", other.rule.place(), r.place(), over), r}
 				}
+				c.redirect.names = c.redirect.names || other.redirect.names && c.redirect.l7
 			}
 			claims[c.key] = append(claims[c.key], c)
 		}
@@ -170,11 +233,7 @@ func (r *rule) claims() []claim {
 	none := reserved(string(api.EntityNone)).String()
 	for _, peer := range peers {
 		for _, p := range ports {
-			key := fmt.Sprintf("%d %s %s %d-%d %s", r.direction, p.protocol, p.name, p.first, p.last, peer)
-			if p.name != "" {
-				key = fmt.Sprintf("%d %s %s %s", r.direction, p.protocol, p.name, peer)
-			}
-			list = append(list, claim{key: key, nobody: peer == none, rule: r, auth: r.auth, redirect: p.redirect})
+			list = append(list, claim{key: p.key(r.direction) + " " + peer, nobody: peer == none, rule: r, auth: r.auth, redirect: p.redirect})
 		}
 	}
 	return list

@@ -2,7 +2,11 @@
 
 package policy
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/cilium/cilium/pkg/policy/api"
+)
 
 // older is a Policy as another release reads it.
 type older struct {
@@ -64,6 +68,11 @@ func (r *rule) in(as reading, p *Policy) *rule {
 			c.peers = append(c.peers, read)
 		}
 	}
+	for _, f := range r.former {
+		if as.cilium < f.until {
+			c.peers = append(c.peers, f.peer)
+		}
+	}
 	c.ports = slices.Clone(r.ports)
 	for i := range c.ports {
 		c.ports[i] = c.ports[i].in(as)
@@ -77,7 +86,7 @@ func (p port) in(as reading) port {
 		p.l7 = l7Requests
 	}
 	if p.fromZero() && as.cilium < sinceZeroIsEvery {
-		p.first = 1
+		p.first, p.zero = 1, true
 	}
 	p.rangeOut = as.cilium < sinceNamesAlone
 	return p
@@ -110,7 +119,30 @@ func (p peer) dated() bool {
 	return p.aggregate || p.group != nil || slices.ContainsFunc(p.selector, func(r requirement) bool { return r.implied })
 }
 
+// formerPeer is a peer that a rule had in the releases before until.
+type formerPeer struct {
+	peer  peer
+	until release
+}
+
+// everyAddress says that a list holds every address of either family. Before sinceWorldByFamily it then meant entity world, too, which no
+// address has where there are two families.
+func everyAddress(cidrs api.CIDRSlice) bool {
+	return slices.Contains(cidrs, "0.0.0.0/0") && slices.Contains(cidrs, "::/0")
+}
+
+// everyAddressInSets is everyAddress for cidrSets, which were lists of blocks before sinceSetsApart.
+func everyAddressInSets(sets api.CIDRRuleSlice) bool {
+	var whole api.CIDRSlice
+	for _, s := range sets {
+		if len(s.ExceptCIDRs) == 0 {
+			whole = append(whole, s.Cidr)
+		}
+	}
+	return everyAddress(whole)
+}
+
 // date notes whether releases differ in the rule.
 func (r *rule) date() {
-	r.dated = slices.ContainsFunc(r.peers, peer.dated) || slices.ContainsFunc(r.ports, port.dated)
+	r.dated = len(r.former) > 0 || slices.ContainsFunc(r.peers, peer.dated) || slices.ContainsFunc(r.ports, port.dated)
 }

@@ -116,8 +116,9 @@ type rule struct {
 	// peers are alternatives; anyPeer is every source or destination. With neither, the rule matches nothing.
 	peers   []peer
 	anyPeer bool
-	// dated says that releases differ in the peers or ports.
-	dated bool
+	// former are peers that it had in releases before one; dated says that releases differ in the peers or ports.
+	former []formerPeer
+	dated  bool
 	// ports are alternatives; anyPort is every port of every protocol.
 	ports   []port
 	anyPort bool

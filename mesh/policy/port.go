@@ -34,6 +34,8 @@ type port struct {
 	untyped bool
 	// rangeOut says that a range which begins with a name is one at egress, too (before sinceNamesAlone).
 	rangeOut bool
+	// zero says that the range begins with 0 (before sinceZeroIsEvery).
+	zero bool
 }
 
 // layer7 says what a port's rules ask of the traffic beyond its port.

@@ -57,11 +57,16 @@ const (
 	sinceTwoLayer7Rules    release = 2000
 	sinceLocalCluster      release = 1900
 	sinceEncodedGroups     release = 1900
+	sinceWorldByFamily     release = 1900
 	sinceTopologyIgnored   release = 1800
+	sinceParsersByPeer     release = 1800
 	sinceSpecsChecked      release = 1802
 	sinceGAMMAIdentity     release = 1705
 	sinceGroupSelectors    release = 1700
 	sinceGroupExcepts      release = 1700
+	sinceNarrowExcepts     release = 1700
+	sinceSetsApart         release = 1700
+	sinceZeroRanges        release = 1700
 	sinceEmptyRulesChecked release = 1700
 	sinceLayer7Ranges      release = 1700
 	sinceServicePorts      release = 1700
@@ -79,7 +84,7 @@ type difference struct {
 }
 
 // differences are those in which a release from oldest on differs from the one modelled, the newest first. Each has a fixture. hack/oracle
-// shows those of 1.19 by its engine.
+// asks the engines of 1.19.6, 1.18.11, 1.17.16 and 1.16.19 for them.
 func differences() []difference {
 	return append(differencesOf20(), differencesOfOlder()...)
 }
@@ -147,9 +152,19 @@ func differencesOfOlder() []difference {
 			"pkg/policy/k8s/cilium_cidr_group.go of v1.18.11 (Map2Labels) and v1.19.6 (EncodedCIDRGroupLabel)",
 		},
 		{
+			"every-address", sinceWorldByFamily,
+			"fromCIDR or toCIDR with both 0.0.0.0/0 and ::/0 means entity world, too.",
+			"pkg/policy/api/cidr.go CIDRSlice.GetAsEndpointSelectors of v1.18.11 and v1.19.6",
+		},
+		{
 			"specs-node", sinceSpecsChecked,
 			"A nodeSelector in an element of specs of a CiliumNetworkPolicy is accepted and means no pod; later it voids the policy.",
 			"pkg/k8s/apis/cilium.io/v2/cnp_types.go Parse of v1.17.16 and v1.18.11; cilium/cilium#40702",
+		},
+		{
+			"parsers", sinceParsersByPeer,
+			"Rules that ask for different protocols of the proxy on one port cannot be merged, though their peers differ: the endpoint gets no policy.",
+			"pkg/policy/rule.go mergePortProto (existingFilter.L7Parser) of v1.17.16; pkg/policy/rule.go mergePortProto of v1.18.11",
 		},
 		{
 			"topology", sinceTopologyIgnored,
@@ -170,6 +185,21 @@ func differencesOfOlder() []difference {
 			"group-except", sinceGroupExcepts,
 			"The blocks of a group replace its name before the policy is checked: an exception that one of them does not hold voids it. Exceptions to groups are not judged.",
 			"pkg/policy/k8s/cilium_cidr_group.go translateCIDRRuleSlice of v1.16.19; cilium/cilium#33441",
+		},
+		{
+			"every-set", sinceSetsApart,
+			"fromCIDRSet or toCIDRSet with both 0.0.0.0/0 and ::/0, without exceptions, means entity world, too.",
+			"pkg/policy/api/cidr.go ComputeResultantCIDRSet of v1.16.19 and GetAsEndpointSelectors of v1.17.16; cilium/cilium#35139",
+		},
+		{
+			"wide-except-crash", sinceNarrowExcepts,
+			"An exception wider than its block ends the agent: what it enforces is not judged.",
+			"pkg/ip/ip.go excludeContainedCIDR of v1.16.19 (makeslice: cap out of range); cilium/cilium#35139",
+		},
+		{
+			"zero-range", sinceZeroRanges,
+			"The part of a range of ports that begins with 0 counts as every port when rules are sorted by how narrow they are, so that others are lost: endpoints with one are not judged.",
+			"pkg/policy/types/types.go Key.PortIsBroader of v1.16.19 (DestPort 0) and v1.17.16",
 		},
 		{
 			"empty-rule", sinceEmptyRulesChecked,

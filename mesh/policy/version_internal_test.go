@@ -49,6 +49,7 @@ func TestEveryFixtureIsOfADifference(t *testing.T) {
 			want = append(want, d.name)
 		}
 	}
+	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("fixtures (-want +got):\n%s", diff)

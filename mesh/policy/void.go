@@ -84,7 +84,8 @@ func (c *compiler) sanitize(r *api.Rule) error {
 	if !dropWideExcepts(r) {
 		return err
 	}
-	c.policy.voids = append(c.policy.voids, void{since: sinceExceptsChecked, until: forever, reason: err.Error()})
+	c.policy.voids = append(c.policy.voids, void{since: sinceExceptsChecked, until: forever, reason: err.Error()},
+		void{until: sinceNarrowExcepts, reason: "an exception wider than its block", unsure: true})
 	return r.Sanitize()
 }
 

@@ -104,8 +104,11 @@ func Serve(in io.Reader, out io.Writer, start func([]Object) (Engine, map[int]st
 		}
 		var a Answer
 		if r.Flow == nil {
-			engine, a.Refused = start(r.Objects)
-		} else if a = judged(engine, *r.Flow); a.Crash != "" {
+			engine, a = started(r.Objects, start)
+		} else {
+			a = judged(engine, *r.Flow)
+		}
+		if a.Crash != "" {
 			// It may have left its locks held.
 			engine = crashed(a.Crash)
 		}
@@ -113,6 +116,16 @@ func Serve(in io.Reader, out io.Writer, start func([]Object) (Engine, map[int]st
 			return fmt.Errorf("write answer: %w", err)
 		}
 	}
+}
+
+func started(objects []Object, start func([]Object) (Engine, map[int]string)) (engine Engine, a Answer) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			a = Answer{Crash: fmt.Sprint(reason)}
+		}
+	}()
+	engine, a.Refused = start(objects)
+	return engine, a
 }
 
 // crashed is what is left of an engine that did.
