@@ -79,6 +79,14 @@ func (p *podsRead) of(namespace string) *podsOf {
 // expire has the pods of a namespace read again, podsAtMost after the last time at the earliest.
 func (p *podsRead) expire(namespace string) { p.of(namespace).changed.Store(true) }
 
+// due says that the pods of a namespace, which were read, have changed and may be read again.
+func (p *podsRead) due(namespace string) bool {
+	known := p.of(namespace)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	return known.changed.Load() && !known.at.IsZero() && known.old(p.now())
+}
+
 // forget drops a namespace that is gone.
 func (p *podsRead) forget(namespace string) {
 	p.mu.Lock()

@@ -62,6 +62,34 @@ func TestPodsAreReadAgain(t *testing.T) {
 	}
 }
 
+// TestPodsThatChangedAreDue makes a namespace load again, but no more than once a second, and not for pods that nobody asked for.
+func TestPodsThatChangedAreDue(t *testing.T) {
+	now := time.Unix(0, 0)
+	p := newPodsRead()
+	p.now = func() time.Time { return now }
+	cached := door{live: builder(t).Build(), kinds: kindsWatched(), caches: &watcher{}}
+	p.expire("default")
+	if p.due("default") {
+		t.Error("nobody has read them")
+	}
+	if _, err := p.in(t.Context(), cached, "default"); err != nil {
+		t.Fatal(err)
+	}
+	p.expire("default")
+	if p.due("default") {
+		t.Error("they were read just now")
+	}
+	if now = now.Add(podsAtMost); !p.due("default") {
+		t.Error("they have changed")
+	}
+	if _, err := p.in(t.Context(), cached, "default"); err != nil {
+		t.Fatal(err)
+	}
+	if p.due("default") {
+		t.Error("they were read since")
+	}
+}
+
 // TestEventsOfPods: foreign holders of a companion's label and the endpoints of enrolled Services have their companion looked at, the pods of
 // companions themselves do not.
 func TestEventsOfPods(t *testing.T) {

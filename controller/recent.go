@@ -64,7 +64,7 @@ func (l *Loader) namespace(ctx context.Context, namespace string) (loaded, error
 	defer s.mu.Unlock()
 	// Read before the caches are: a change during the load makes it an old one.
 	generation, now := l.recent.generation.Load(), l.recent.now()
-	if s.filled && s.generation == generation && now.Sub(s.at) < recentFor {
+	if s.filled && s.generation == generation && now.Sub(s.at) < recentFor && !l.pods.due(namespace) {
 		return s.loaded, nil
 	}
 	fresh, err := l.load(ctx, l.door, mesh.Need{Namespaces: []string{namespace}})
