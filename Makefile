@@ -84,7 +84,7 @@ sbom: ## write what the programs are made of to bin/*.cdx.json (CycloneDX)
 	done
 
 # Versions of Cilium whose engines are compared beside the newest.
-OLDER ?= 1.19
+OLDER ?= 1.19,1.18,1.17,1.16
 
 .PHONY: oracle-older
 oracle-older: ## the same with the engines of older versions, each of which is built first: make oracle-older OLDER=1.19 N=20000
