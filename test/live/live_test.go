@@ -259,10 +259,17 @@ func TestPlugin(t *testing.T) {
 	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
 	// kubectl hands its flags on to no plugin.
 	t.Setenv("KUBECONFIG", shared.Kubeconfig())
-	for args, want := range map[string]string{"version": "unknown\n", "explain --help": "kubectl daprise explain CODE..."} {
-		out, err := runKubectl(t, append([]string{"daprise"}, strings.Fields(args)...)...)
+	// As docs/cli.md says.
+	completion := "#!/bin/sh\nexec kubectl-daprise __complete \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(folder, "kubectl_complete-daprise"), []byte(completion), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"daprise version": "unknown\n", "daprise explain --help": "kubectl daprise explain CODE...", "__complete daprise stat": "status\t",
+	} {
+		out, err := runKubectl(t, strings.Fields(args)...)
 		if err != nil || !strings.Contains(out, want) {
-			t.Errorf("kubectl daprise %s: %v, %s", args, err, out)
+			t.Errorf("kubectl %s: %v, %s", args, err, out)
 		}
 	}
 }
