@@ -131,7 +131,7 @@ func TestCheckProves(t *testing.T) {
 		}), "-n", "exempt")
 	})
 	t.Run("hooks that fail open, with daprise down", func(t *testing.T) {
-		if err := shared.StopServer(); err != nil {
+		if err := shared.KillServer(); err != nil {
 			t.Fatal(err)
 		}
 		failing(t, "Ignore")

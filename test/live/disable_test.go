@@ -53,7 +53,7 @@ func TestDisable(t *testing.T) {
 	}
 
 	t.Cleanup(func() {
-		if err := shared.StopServer(); err != nil {
+		if err := shared.KillServer(); err != nil {
 			t.Error(err)
 		}
 		if err := shared.Install(context.Background()); err != nil {
@@ -103,7 +103,7 @@ func disableWithAPodThatStays(t *testing.T, ns string) {
 	})
 	pod := strings.Fields(kubectl(t, "get", "pods", "-n", ns, "-l", "daprise.dev/companion=whoami", "-o", "name"))[0]
 	kubectl(t, "patch", "-n", ns, pod, "--type=merge", "-p", `{"metadata": {"finalizers": ["example.com/stay"]}}`)
-	r, err := command(t.Context(), "disable", "--yes", "--timeout", "20s")
+	r, err := command(t.Context(), "disable", "--yes", "--timeout", "10s")
 	if err != nil || r.status != 1 {
 		t.Errorf("%v, exit status %d", err, r.status)
 	}
@@ -125,7 +125,7 @@ func disableWithAPodThatStays(t *testing.T, ns string) {
 func TestDisableWaits(t *testing.T) {
 	const ns = "stuck"
 	mesh(t, ns)
-	if err := shared.StopServer(); err != nil {
+	if err := shared.KillServer(); err != nil {
 		t.Fatal(err)
 	}
 	r, err := command(t.Context(), "disable", "--yes", "--timeout", "5s")
