@@ -83,6 +83,7 @@ func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.
 		c.metrics.observe(ref, []metav1.Condition{refusedCondition(nil)}, nil)
 		return reconcile.Result{}, c.refuse(ctx, o, holder{})
 	}
+	c.rolls.forget(ref)
 	return c.leave(ctx, o)
 }
 
