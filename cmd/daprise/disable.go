@@ -27,8 +27,8 @@ func disable() *cobra.Command {
 		Use:   "disable",
 		Short: "Take the whole mesh apart and have nothing call daprise any more",
 		Long: `Removes the annotation daprise.dev/enabled from everything that is enrolled, waits until daprise has given all routes back and the last companion
-is gone, and then deletes daprise's webhook configurations. Requests go on all the while. Where a namespace is in mode strict, which lets nobody leave, it is
-labelled daprise.dev/coverage=enforce first.
+is gone, and then deletes daprise's webhook configurations. Each leaves as it would alone, routes first and companions after them. Where a namespace is in mode
+strict, which lets nobody leave, it is labelled daprise.dev/coverage=enforce first.
 
 Without --yes it only says what it would do. Annotations that a GitOps tool keeps in place have to be removed there. It may be called again when it was
 interrupted. daprise itself has to run: it is what gives the routes back.`,
