@@ -49,7 +49,24 @@ func TestFaults(t *testing.T) {
 // installed applies deploy/base with Pods that no node can take, and takes it away after the test.
 func installed(t *testing.T) {
 	t.Helper()
-	objects := kustomized(t, "base")
+	installedFrom(t, root)
+}
+
+// installedFrom installs another tree of this repository.
+func installedFrom(t *testing.T, tree string) {
+	t.Helper()
+	manifest := manifestOf(t, kustomizedIn(t, tree, "base"))
+	apply(t, manifest)
+	t.Cleanup(func() {
+		if _, err := shared.KubectlIn(context.Background(), []byte(manifest), "delete", "--ignore-not-found", "-f", "-"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// manifestOf are the objects as YAML, the Deployment with a node that does not exist.
+func manifestOf(t *testing.T, objects []*unstructured.Unstructured) string {
+	t.Helper()
 	if err := unstructured.SetNestedField(find(objects, "Deployment", account).Object, "true", "spec", "template", "spec", "nodeSelector", "nowhere"); err != nil {
 		t.Fatal(err)
 	}
@@ -61,13 +78,7 @@ func installed(t *testing.T) {
 		}
 		documents = append(documents, string(data))
 	}
-	manifest := strings.Join(documents, "\n---\n")
-	apply(t, manifest)
-	t.Cleanup(func() {
-		if _, err := shared.KubectlIn(context.Background(), []byte(manifest), "delete", "--ignore-not-found", "-f", "-"); err != nil {
-			t.Error(err)
-		}
-	})
+	return strings.Join(documents, "\n---\n")
 }
 
 // onlyTheAPIServerIsAnswered: with --client-ca-file, whoever has no certificate for it gets no answer. That the API server gets some is what all the

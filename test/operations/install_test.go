@@ -36,7 +36,13 @@ func documents(t *testing.T, text string) []*unstructured.Unstructured {
 // kustomized is what a folder of deploy/ says.
 func kustomized(t *testing.T, folder string) []*unstructured.Unstructured {
 	t.Helper()
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(root, "deploy", folder))
+	return kustomizedIn(t, root, folder)
+}
+
+// kustomizedIn is what a folder of deploy/ says in another tree of this repository.
+func kustomizedIn(t *testing.T, tree, folder string) []*unstructured.Unstructured {
+	t.Helper()
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(tree, "deploy", folder))
 	if err != nil {
 		t.Fatal(err)
 	}

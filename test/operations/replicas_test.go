@@ -51,6 +51,12 @@ var replicas atomic.Int32
 func startReplica(t *testing.T, args ...string) *replica {
 	t.Helper()
 	r := launchReplica(t, args...)
+	r.awaitEndpoint(t)
+	return r
+}
+
+func (r *replica) awaitEndpoint(t *testing.T) {
+	t.Helper()
 	cluster.Eventually(t, func() error {
 		if err := r.program.Running(); err != nil {
 			t.Fatal(err)
@@ -63,11 +69,16 @@ func startReplica(t *testing.T, args ...string) *replica {
 		}
 		return nil
 	})
-	return r
 }
 
-// launchReplica does not wait.
+// launchReplica does not wait. The replica lets the API server alone call, and proves each second.
 func launchReplica(t *testing.T, args ...string) *replica {
+	t.Helper()
+	return launch(t, server, append([]string{"--client-ca-file=" + caller.ca, "--client-names=" + callerName, "--proof-interval=1s"}, args...)...)
+}
+
+// launch starts a server's program as a replica.
+func launch(t *testing.T, program string, args ...string) *replica {
 	t.Helper()
 	r := &replica{name: fmt.Sprintf("replica-%d", replicas.Add(1)), stopped: make(chan struct{})}
 	for _, port := range []*int{&r.webhook, &r.health, &r.metrics} {
@@ -80,13 +91,12 @@ func launchReplica(t *testing.T, args ...string) *replica {
 	flags := append([]string{
 		"--kubeconfig=" + credentials(t), "--config=" + config, "--bind-address=" + address(t), "--webhook-port=" + strconv.Itoa(r.webhook),
 		"--health-port=" + strconv.Itoa(r.health), "--metrics-port=" + strconv.Itoa(r.metrics), "--lame-duck=" + lameDuck.String(),
-		"--client-ca-file=" + caller.ca, "--client-names=" + callerName, "--proof-interval=1s",
 	}, args...)
-	program, err := shared.StartProgram(r.name, server, flags...)
+	started, err := shared.StartProgram(r.name, program, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.program = program
+	r.program = started
 	r.followed.Go(func() { r.follow(address(t)) })
 	t.Cleanup(func() { r.end(t, 30*time.Second) })
 	return r

@@ -30,8 +30,11 @@ func TestSyntaxPolicy(t *testing.T) {
 	})
 	refusal := func(want, manifest string) error {
 		text, err := try(t, manifest)
-		if err == nil || !strings.Contains(text, want) {
-			return fmt.Errorf("want a refusal with %q, got %v\n%s", want, err, text)
+		if err == nil {
+			return fmt.Errorf("want a refusal with %q, but it was admitted", want)
+		}
+		if !strings.Contains(text, want) {
+			return fmt.Errorf("want a refusal with %q, got %w\n%s", want, err, text)
 		}
 		return nil
 	}
