@@ -146,7 +146,7 @@ func (c *companions) stay(ctx context.Context, o occasion, t target) (reconcile.
 			p = p.withoutRoll()
 		}
 	} else {
-		c.rolls.forget(t.ref)
+		c.rolls.done(t.ref)
 	}
 	foreign, err := c.writer.apply(ctx, p.waves, o.exists)
 	if len(foreign) > 0 {

@@ -17,10 +17,14 @@ const (
 	// rollEvery is the time between the rolls of two companions, once rollsAtOnce have begun.
 	rollEvery   = 500 * time.Millisecond
 	rollsAtOnce = 20
+	// rollTakes is how long a turn lasts: until the caches show what was applied, the companion still looks as if it had to roll, and what
+	// changes meanwhile is the same roll.
+	rollTakes = 10 * time.Second
 )
 
 // rolls gives running companions their turns to roll. The first ones have theirs at once; those that come then get turns that are
-// rollEvery apart. A turn is kept until it comes: whoever asks early is told how long it has to wait yet.
+// rollEvery apart. A turn is kept until it comes: whoever asks early is told how long it has to wait yet. Who has its turn may ask again for
+// as long as that lasts.
 type rolls struct {
 	now func() time.Time
 
@@ -36,23 +40,32 @@ func (r *rolls) turn(ref mesh.AppRef) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	at, waiting := r.turns[ref]
-	if !waiting {
+	at, has := r.turns[ref]
+	if !has || now.Sub(at) >= rollTakes {
 		if early := now.Add(-rollsAtOnce * rollEvery); r.next.Before(early) {
 			r.next = early
 		}
 		r.next = r.next.Add(rollEvery)
+		// A turn that was due before, when nobody asked for it, is one that begins now.
 		at = r.next
-	}
-	if at.After(now) {
+		if at.Before(now) {
+			at = now
+		}
 		r.turns[ref] = at
-		return at.Sub(now)
 	}
-	delete(r.turns, ref)
-	return 0
+	return max(0, at.Sub(now))
 }
 
-// forget gives back the turn of a companion that needs none any more.
+// done is told of a companion that needs no roll now: a turn that has not come is given back, one that lasts is kept until it is over.
+func (r *rolls) done(ref mesh.AppRef) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at, has := r.turns[ref]; has && (at.After(r.now()) || r.now().Sub(at) >= rollTakes) {
+		delete(r.turns, ref)
+	}
+}
+
+// forget drops a companion that is gone.
 func (r *rolls) forget(ref mesh.AppRef) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

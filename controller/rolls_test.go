@@ -35,9 +35,17 @@ func TestRolls(t *testing.T) {
 	if wait := r.turn(ref(101)); wait != 0 {
 		t.Errorf("whose turn has come waits %s", wait)
 	}
-	r.forget(ref(102))
+	r.done(ref(101))
+	if wait := r.turn(ref(101)); wait != 0 {
+		t.Errorf("whose turn lasts waits %s", wait)
+	}
+	r.done(ref(102))
 	if wait := r.turn(ref(102)); wait != 2*rollEvery {
 		t.Errorf("who gave its turn back waits %s", wait)
+	}
+	now = now.Add(rollTakes)
+	if wait := r.turn(ref(101)); wait != 0 || !r.next.After(now.Add(-rollsAtOnce*rollEvery)) {
+		t.Errorf("the next turn, when nobody rolls, waits %s", wait)
 	}
 	now = now.Add(time.Hour)
 	for i := range rollsAtOnce {
