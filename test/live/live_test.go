@@ -108,7 +108,9 @@ func TestAnalyze(t *testing.T) {
 	if out := daprise(t, 0, "analyze", "--live"); !strings.Contains("\n"+out, "\n0 deny, ") {
 		t.Errorf("a mesh that stands:\n%s", out)
 	}
+	kubectl(t, "create", "serviceaccount", "-n", ns, "taken-dapr")
 	for _, test := range []struct{ name, manifest, code string }{
+		{"the name of somebody's ServiceAccount", "apiVersion: v1\nkind: Service\nmetadata: {name: taken, namespace: analyzed, annotations: {daprise.dev/enabled: \"true\"}}\nspec: {selector: {app: other}, ports: [{port: 80}]}\n", "DPR305"},
 		{"a port that is not the app's", strings.Replace(example(t, ns, route), "port: 80", "port: 81", 1), "DPR203"},
 		{"a companion's Service", strings.Replace(strings.Replace(example(t, ns, route), "name: whoami\n", "name: whoami-dapr\n", 1), "name: whoami-route", "name: other-route", 1), "DPR208"},
 		{"a key that is not known", "apiVersion: v1\nkind: Service\nmetadata: {name: other, namespace: analyzed, annotations: {daprise.dev/replica: \"2\"}}\nspec: {ports: [{port: 80}]}\n", "DPR301"},

@@ -49,12 +49,8 @@ type What struct {
 // Read reads all objects of the cluster that decisions look at, as a file without a name. Kinds that are not served have no objects.
 func Read(ctx context.Context, reader client.Reader, what What) (document.File, error) {
 	r := &reading{reader: reader, tell: what.Reading}
-	for _, k := range world.Kinds() {
-		var selected client.MatchingLabels
-		if k.Owned {
-			selected = client.MatchingLabels{mesh.LabelManagedBy: mesh.ManagedByDaprise}
-		}
-		if err := r.list(ctx, k.GroupVersionKind, selected); err != nil {
+	for _, kind := range world.Kinds() {
+		if err := r.list(ctx, kind); err != nil {
 			return r.file, err
 		}
 	}
@@ -90,11 +86,11 @@ type reading struct {
 	enrolled []string
 }
 
-func (r *reading) list(ctx context.Context, gvk schema.GroupVersionKind, option client.ListOption) error {
+func (r *reading) list(ctx context.Context, gvk schema.GroupVersionKind, options ...client.ListOption) error {
 	r.tell(gvk.Kind)
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-	objects, err := List[*unstructured.Unstructured](ctx, r.reader, list, option)
+	objects, err := List[*unstructured.Unstructured](ctx, r.reader, list, options...)
 	if err != nil {
 		return err
 	}

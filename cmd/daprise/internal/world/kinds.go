@@ -106,40 +106,29 @@ func unmarshal(data []byte, into client.Object) (err error) {
 	return kjson.UnmarshalCaseSensitivePreserveInts(data, into)
 }
 
-// Kind is one whose objects a cluster is asked for.
-type Kind struct {
-	schema.GroupVersionKind
-	// Owned says that only those which daprise made are of interest.
-	Owned bool
-}
-
-// Kinds are those whose objects decisions read, but for the few that are read by name (Surroundings).
-func Kinds() []Kind {
+// Kinds are those whose objects decisions read, but for pods and for the few that are read by name (Surroundings). Those of the kinds that
+// companions are made of are read whether daprise made them or not: another's may bear the name of one that daprise would make.
+func Kinds() []schema.GroupVersionKind {
 	gateway := func(version string) schema.GroupVersion {
 		return schema.GroupVersion{Group: groupGateway, Version: version}
 	}
-	of := func(gv schema.GroupVersion, kind string) Kind { return Kind{GroupVersionKind: gv.WithKind(kind)} }
-	owned := func(gv schema.GroupVersion, kind string) Kind {
-		return Kind{GroupVersionKind: gv.WithKind(kind), Owned: true}
-	}
-	return []Kind{
-		of(corev1.SchemeGroupVersion, "Namespace"),
-		of(corev1.SchemeGroupVersion, mesh.KindService),
-		of(appsv1.SchemeGroupVersion, mesh.KindDeployment),
-		of(gateway("v1"), mesh.KindGateway),
-		of(gateway("v1"), mesh.KindHTTPRoute),
-		of(gateway("v1"), mesh.KindGRPCRoute),
-		of(gateway("v1beta1"), "ReferenceGrant"),
-		of(ciliumv2.SchemeGroupVersion, policy.KindCNP),
-		of(ciliumv2.SchemeGroupVersion, policy.KindCCNP),
-		of(ciliumv2.SchemeGroupVersion, kindCIDRGroup),
-		of(networkingv1.SchemeGroupVersion, policy.KindKNP),
-		owned(corev1.SchemeGroupVersion, "ServiceAccount"),
-		owned(appsv1.SchemeGroupVersion, "DaemonSet"),
-		owned(policyv1.SchemeGroupVersion, "PodDisruptionBudget"),
-		owned(ciliumv2.SchemeGroupVersion, "CiliumLocalRedirectPolicy"),
-		// Those of users, too: apps name them.
-		of(schema.GroupVersion{Group: "dapr.io", Version: "v1alpha1"}, "Configuration"),
+	return []schema.GroupVersionKind{
+		corev1.SchemeGroupVersion.WithKind("Namespace"),
+		corev1.SchemeGroupVersion.WithKind(mesh.KindService),
+		corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
+		appsv1.SchemeGroupVersion.WithKind(mesh.KindDeployment),
+		appsv1.SchemeGroupVersion.WithKind("DaemonSet"),
+		policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"),
+		gateway("v1").WithKind(mesh.KindGateway),
+		gateway("v1").WithKind(mesh.KindHTTPRoute),
+		gateway("v1").WithKind(mesh.KindGRPCRoute),
+		gateway("v1beta1").WithKind("ReferenceGrant"),
+		ciliumv2.SchemeGroupVersion.WithKind(policy.KindCNP),
+		ciliumv2.SchemeGroupVersion.WithKind(policy.KindCCNP),
+		ciliumv2.SchemeGroupVersion.WithKind(kindCIDRGroup),
+		ciliumv2.SchemeGroupVersion.WithKind("CiliumLocalRedirectPolicy"),
+		networkingv1.SchemeGroupVersion.WithKind(policy.KindKNP),
+		{Group: "dapr.io", Version: "v1alpha1", Kind: "Configuration"},
 	}
 }
 
@@ -151,10 +140,9 @@ type Named struct {
 
 // Surroundings are the objects that say what is said once for a cluster.
 func Surroundings(config mesh.Config) []Named {
-	configMap, daemonSet := corev1.SchemeGroupVersion.WithKind("ConfigMap"), appsv1.SchemeGroupVersion.WithKind("DaemonSet")
+	configMap := corev1.SchemeGroupVersion.WithKind("ConfigMap")
 	return []Named{
 		{configMap, mesh.Name{Namespace: config.Cilium.Namespace, Name: ciliumConfig}},
-		{daemonSet, mesh.Name{Namespace: config.Cilium.Namespace, Name: ciliumAgents}},
 		{configMap, mesh.Name{Namespace: config.Dapr.ControlPlaneNamespace, Name: trustBundle}},
 		{configMap, mesh.Name{Namespace: mesh.SystemNamespace, Name: ConfigMap}},
 	}
