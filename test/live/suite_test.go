@@ -39,6 +39,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer func() { _ = os.Remove(binary) }()
 	c, err := cluster.Start(ctx, cluster.Options{NoDaprise: true, ControlPlane: controlplane.Options{Log: os.Stderr}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
