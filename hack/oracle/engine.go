@@ -42,7 +42,6 @@ type Engine struct {
 	repo       *ciliumpolicy.Repository
 	manager    identitymanager.IDManager
 	identities map[string]*identity.Identity
-	ports      namedPorts
 	next       identity.NumericIdentity
 	nextLocal  identity.NumericIdentity
 	groups     []*ciliumv2.CiliumCIDRGroup

@@ -56,3 +56,38 @@ func TestCilium(t *testing.T) {
 		})
 	}
 }
+
+// TestNamesBesideAnotherPolicy holds verdicts on server names and rules for layer 7 of one policy, which Cilium merges alone, to be none with
+// those of another for the same port: Cilium meets policies in any order, and in one of the two it cannot merge them.
+func TestNamesBesideAnotherPolicy(t *testing.T) {
+	const names = `kind: CiliumNetworkPolicy
+metadata: {name: names, namespace: default}
+spec:
+  endpointSelector: {}
+  ingress:
+  - toPorts:
+    - {ports: [{port: "80", protocol: TCP}], serverNames: [example.org]}
+    - {ports: [{port: "80", protocol: TCP}], rules: {http: [{method: GET}]}}`
+	another := func(toPorts string) string {
+		return "kind: CiliumNetworkPolicy\nmetadata: {name: another, namespace: default}\nspec: {endpointSelector: {}, ingress: [{toPorts: [" + toPorts + "]}]}"
+	}
+	for name, tt := range map[string]struct {
+		policies []string
+		merged   bool
+	}{
+		"alone":            {[]string{names}, true},
+		"another port":     {[]string{names, another(`{ports: [{port: "81", protocol: TCP}]}`)}, true},
+		"the port":         {[]string{names, another(`{ports: [{port: "80", protocol: TCP}]}`)}, false},
+		"the port, before": {[]string{another(`{ports: [{port: "80", protocol: TCP}]}`), names}, false},
+		"names":            {[]string{another(`{ports: [{port: "80", protocol: TCP}], serverNames: [example.org]}`), names}, false},
+		"layer 7":          {[]string{another(`{ports: [{port: "80", protocol: TCP}], rules: {http: [{method: GET}]}}`), names}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := policy.Endpoint{Namespace: "default", Labels: map[string]string{"app": "a"}}
+			got := setOf(t, tt.policies...).Verdict(policy.Flow{From: e, To: e, Port: 80, Protocol: policy.TCP})
+			if merged := len(got.Unjudged) == 0; merged != tt.merged {
+				t.Errorf("merged: %v (%q), want %v", merged, got.Unjudged, tt.merged)
+			}
+		})
+	}
+}

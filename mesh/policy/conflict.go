@@ -74,14 +74,29 @@ func (t redirect) conflictsWith(o redirect) string {
 	return ""
 }
 
-// besideNames says that server names meet rules for layer 7, which needs TLS to end at the proxy. Cilium only looks for it when it adds
-// names to what has rules, so that the order counts (pkg/policy mergePortProto): that of elements of one toPorts is known.
+// besideNames says that server names meet rules for layer 7, which needs TLS to end at the proxy. Cilium looks for it whenever it adds one
+// rule to others, whatever that asks for, but not when it adds rules for layer 7 to names, so that the order counts (pkg/policy
+// mergePortProto): that of elements of one toPorts is known.
 func (c claim) besideNames(earlier claim) bool {
 	t, o := c.redirect, earlier.redirect
 	if t.terminating+o.terminating != "" {
 		return false
 	}
-	return o.l7 && (t.names || o.names) || t.l7 && o.names && c.rule != earlier.rule
+	return o.l7 && (t.names || o.names) || t.l7 && (t.names || o.names) && c.rule != earlier.rule
+}
+
+// after is the claim with the server names of earlier ones of its rule, to which Cilium has added it.
+func (c claim) after(earlier []claim) claim {
+	for _, o := range earlier {
+		c.redirect.names = c.redirect.names || c.redirect.l7 && o.redirect.names && c.rule == o.rule
+	}
+	return c
+}
+
+// mixesNames says that the rule has server names and rules for layer 7.
+func (r *rule) mixesNames() bool {
+	return slices.ContainsFunc(r.ports, func(p port) bool { return p.redirect.names }) &&
+		slices.ContainsFunc(r.ports, func(p port) bool { return p.redirect.l7 })
 }
 
 // differ says whether both ask for something, and not for the same.
@@ -188,8 +203,9 @@ func (p port) key(d direction) string {
 // which keeps what it had: an endpoint that is new has none (cilium pkg/policy mergePortProto).
 func conflictAmong(subject Endpoint, rules []*rule) conflict {
 	claims := map[string][]claim{}
+	mixed := slices.ContainsFunc(rules, (*rule).mixesNames)
 	for _, r := range rules {
-		if r.deny || !r.demanding {
+		if r.deny || !r.demanding && !mixed {
 			continue
 		}
 		for _, c := range r.claims() {
@@ -199,11 +215,11 @@ func conflictAmong(subject Endpoint, rules []*rule) conflict {
 			if c.nobody {
 				continue
 			}
+			c = c.after(claims[c.key])
 			for _, other := range claims[c.key] {
 				if over := c.conflictsWith(other); over != "" {
 					return conflict{fmt.Sprintf("Cilium cannot merge %s and %s, which differ in %s", other.rule.place(), r.place(), over), r}
 				}
-				c.redirect.names = c.redirect.names || other.redirect.names && c.redirect.l7
 			}
 			claims[c.key] = append(claims[c.key], c)
 		}

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -86,7 +87,7 @@ type difference struct {
 // differences are those in which a release from oldest on differs from the one modelled, the newest first. Each has a fixture. hack/oracle
 // asks the engines of 1.19.6, 1.18.11, 1.17.16 and 1.16.19 for them.
 func differences() []difference {
-	return append(differencesOf20(), differencesOfOlder()...)
+	return slices.Concat(differencesOf20(), differencesOf19And18(), differencesOf17())
 }
 
 func differencesOf20() []difference {
@@ -139,7 +140,7 @@ func differencesOf20() []difference {
 	}
 }
 
-func differencesOfOlder() []difference {
+func differencesOf19And18() []difference {
 	return []difference{
 		{
 			"any-cluster", sinceLocalCluster,
@@ -176,6 +177,11 @@ func differencesOfOlder() []difference {
 			"What a GAMMA route sends to its backends arrives with the gateway's identity, and later with that of the companion.",
 			"operator/pkg/model/translation/cec_translator.go of v1.16.19 (UseOriginalSourceAddressLabel false) and v1.17.16; cilium/cilium#39206, in 1.17.5",
 		},
+	}
+}
+
+func differencesOf17() []difference {
+	return []difference{
 		{
 			"group-selector", sinceGroupSelectors,
 			"cidrGroupSelector is not known: the rule names no addresses and voids the policy.",
