@@ -106,6 +106,12 @@ func (p peer) in(as reading) (read peer, ok bool) {
 	if as.anyCluster {
 		p.selector = slices.DeleteFunc(slices.Clone(p.selector), func(r requirement) bool { return r.implied })
 	}
+	p.worlds = p.onlyWorld() && as.cilium < sinceWorldAlone
+	if p.withExcepts() && as.cilium < sinceExceptsSelected {
+		b := *p.block
+		b.addresses = true
+		p.block = &b
+	}
 	if p.group != nil && as.cilium < sinceGroupsOutside {
 		g := *p.group
 		g.everywhere, g.single = true, as.cilium < sinceEncodedGroups
@@ -116,7 +122,18 @@ func (p peer) in(as reading) (read peer, ok bool) {
 
 // dated says that releases differ in the peer.
 func (p peer) dated() bool {
-	return p.aggregate || p.group != nil || slices.ContainsFunc(p.selector, func(r requirement) bool { return r.implied })
+	return p.aggregate || p.group != nil || p.onlyWorld() || p.withExcepts() || slices.ContainsFunc(p.selector, func(r requirement) bool { return r.implied })
+}
+
+// onlyWorld says that the peer's labels are those of entity world, which no address has where there are two families, and not of both others.
+func (p peer) onlyWorld() bool {
+	means := func(entity string) bool { return p.selector.matches(identity{{sourceReserved, entity, ""}}) }
+	return p.isPods() && means(EntityWorld) && (!means(EntityWorldIPv4) || !means(EntityWorldIPv6))
+}
+
+// withExcepts says that the peer is every address of a family but some.
+func (p peer) withExcepts() bool {
+	return p.block != nil && p.block.prefix.Bits() == 0 && len(p.block.except) > 0
 }
 
 // formerPeer is a peer that a rule had in the releases before until.

@@ -21,12 +21,16 @@ type peer struct {
 	may      reach
 	// aggregate marks a peer that no policy names (aggregates).
 	aggregate bool
+	// worlds says that it selects entity world, and thereby the world entities of both families (before sinceWorldAlone).
+	worlds bool
 }
 
 // block is a CIDR without its exceptions.
 type block struct {
 	prefix netip.Prefix
 	except []netip.Prefix
+	// addresses says that the world entities are not meant, though it is of length 0 (before sinceExceptsSelected).
+	addresses bool
 }
 
 // reach says which endpoints an unjudged peer may turn out to match.
@@ -61,7 +65,7 @@ func (p *peer) matches(e Endpoint, id identity) answer {
 		}
 	case p.group != nil:
 		return p.group.matches(e, id)
-	case p.selector.matches(id):
+	case p.selector.matches(id), p.worlds && (e.Entity == EntityWorldIPv4 || e.Entity == EntityWorldIPv6):
 		return yes
 	}
 	return no
@@ -97,7 +101,7 @@ func (b *block) matches(e Endpoint) bool {
 	switch {
 	case e.Address.IsValid():
 		return b.prefix.Contains(e.Address) && !slices.ContainsFunc(b.except, func(p netip.Prefix) bool { return p.Contains(e.Address) })
-	case b.prefix.Bits() > 0:
+	case b.prefix.Bits() > 0 || b.addresses:
 		return false
 	case slices.ContainsFunc(b.except, func(p netip.Prefix) bool { return p.Bits() == 0 }):
 		return false

@@ -62,7 +62,9 @@ const (
 	sinceTopologyIgnored   release = 1800
 	sinceParsersByPeer     release = 1800
 	sinceSpecsChecked      release = 1802
+	sinceWorldAlone        release = 1800
 	sinceGAMMAIdentity     release = 1705
+	sinceExceptsSelected   release = 1700
 	sinceGroupSelectors    release = 1700
 	sinceGroupExcepts      release = 1700
 	sinceNarrowExcepts     release = 1700
@@ -173,6 +175,11 @@ func differencesOf19And18() []difference {
 			"pkg/labelsfilter/filter.go defaultLabelPrefixCfg of v1.17.16 and v1.18.11",
 		},
 		{
+			"world-label", sinceWorldAlone,
+			"Whatever selects entity world, by its label reserved:world alone, too, selects world-ipv4 and world-ipv6: the addresses that no policy names.",
+			"pkg/policy/l4.go L4Filter.toMapState of v1.17.16 (ReservedIdentityWorld, IsDualStack), absent in v1.18.11",
+		},
+		{
 			"gamma", sinceGAMMAIdentity,
 			"What a GAMMA route sends to its backends arrives with the gateway's identity, and later with that of the companion.",
 			"operator/pkg/model/translation/cec_translator.go of v1.16.19 (UseOriginalSourceAddressLabel false) and v1.17.16; cilium/cilium#39206, in 1.17.5",
@@ -191,6 +198,11 @@ func differencesOf17() []difference {
 			"group-except", sinceGroupExcepts,
 			"The blocks of a group replace its name before the policy is checked: an exception that one of them does not hold voids it. Exceptions to groups are not judged.",
 			"pkg/policy/k8s/cilium_cidr_group.go translateCIDRRuleSlice of v1.16.19; cilium/cilium#33441",
+		},
+		{
+			"every-address-but", sinceExceptsSelected,
+			"fromCIDRSet or toCIDRSet with 0.0.0.0/0 or ::/0 and exceptions means the blocks that are left, and so every address but those, yet not the world entity, which is what no block names.",
+			"pkg/policy/api/cidr.go ComputeResultantCIDRSet of v1.16.19 and CIDRRuleSlice.GetAsEndpointSelectors of v1.17.16; cilium/cilium#35139",
 		},
 		{
 			"every-set", sinceSetsApart,
