@@ -52,6 +52,16 @@ type occasion struct {
 
 // Reconcile brings one companion up to date.
 func (c *companions) Reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.Result, error) {
+	result, err := c.reconcile(ctx, ref)
+	// An event about pods asks for a look a little later (heardPods). The queue has a key once: whatever else asks for it meanwhile takes that
+	// look's place, and may come before the pods are read again.
+	if wait := c.loader.pods.pending(ref.Namespace); err == nil && wait > 0 && (result.RequeueAfter == 0 || wait < result.RequeueAfter) {
+		result.RequeueAfter = wait
+	}
+	return result, err
+}
+
+func (c *companions) reconcile(ctx context.Context, ref mesh.AppRef) (reconcile.Result, error) {
 	if !c.loader.ready() {
 		return reconcile.Result{RequeueAfter: notReady}, nil
 	}

@@ -87,6 +87,17 @@ func (p *podsRead) due(namespace string) bool {
 	return known.changed.Load() && !known.at.IsZero() && known.old(p.now())
 }
 
+// pending is how long to wait until pods of a namespace that have changed may be read again; 0 if none have.
+func (p *podsRead) pending(namespace string) time.Duration {
+	known := p.of(namespace)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if !known.changed.Load() || known.at.IsZero() {
+		return 0
+	}
+	return max(podsAtMost-p.now().Sub(known.at), time.Millisecond)
+}
+
 // forget drops a namespace that is gone.
 func (p *podsRead) forget(namespace string) {
 	p.mu.Lock()

@@ -75,12 +75,22 @@ func TestPodsThatChangedAreDue(t *testing.T) {
 	if _, err := p.in(t.Context(), cached, "default"); err != nil {
 		t.Fatal(err)
 	}
+	if wait := p.pending("default"); wait != 0 {
+		t.Errorf("nothing has changed, and a look in %s is wanted", wait)
+	}
 	p.expire("default")
 	if p.due("default") {
 		t.Error("they were read just now")
 	}
+	now = now.Add(podsAtMost / 4)
+	if wait := p.pending("default"); wait != podsAtMost*3/4 {
+		t.Errorf("they may be read again in %s, a look is wanted in %s", podsAtMost*3/4, wait)
+	}
 	if now = now.Add(podsAtMost); !p.due("default") {
 		t.Error("they have changed")
+	}
+	if wait := p.pending("default"); wait <= 0 {
+		t.Error("they have changed and were not read since, and no look is wanted")
 	}
 	if _, err := p.in(t.Context(), cached, "default"); err != nil {
 		t.Fatal(err)
