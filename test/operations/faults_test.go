@@ -112,8 +112,8 @@ func replicasRollUnderLoad(t *testing.T) {
 	if len(failures) > 0 {
 		t.Errorf("first failure: %v", failures[0])
 	}
-	if rate := float64(calls) / l.took().Seconds(); rate < loadRate/2 {
-		t.Errorf("%.0f admissions a second show little", rate)
+	if calls < loadRate {
+		t.Errorf("%d admissions show little", calls)
 	}
 }
 

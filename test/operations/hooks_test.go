@@ -3,9 +3,11 @@
 package operations_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,36 +25,61 @@ const (
 // hooksAreEdited: what the API server is told to ask is written back, how daprise is reached and other people's webhooks are not.
 func hooksAreEdited(t *testing.T) {
 	startReplica(t)
-	before := map[string]string{}
+	before := map[string][]map[string]any{}
 	for _, hooks := range []string{mutatingHooks, validatingHooks} {
-		before[hooks] = field(t, ".webhooks", hooks)
+		before[hooks] = webhooksOf(t, hooks)
 	}
 	patch := func(hooks, operations string) { kubectl(t, "patch", hooks, "--type=json", "-p", "["+operations+"]") }
-	patch(validatingHooks, `{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"},{"op":"replace","path":"/webhooks/1/rules/0/operations","value":["CREATE"]}`)
-	patch(mutatingHooks, `{"op":"replace","path":"/webhooks/0/matchConditions/0/expression","value":"false"},{"op":"add","path":"/webhooks/1/namespaceSelector/matchLabels","value":{"a":"b"}}`)
+	enrolment, routes, policies := hookIndex(t, validatingHooks, "enrolment"), hookIndex(t, validatingHooks, "routes"), hookIndex(t, validatingHooks, "policies")
+	patch(validatingHooks, fmt.Sprintf(`{"op":"replace","path":"/webhooks/%d/failurePolicy","value":"Ignore"},{"op":"replace","path":"/webhooks/%d/rules/0/operations","value":["CREATE"]}`, enrolment, routes))
+	patch(mutatingHooks, fmt.Sprintf(`{"op":"replace","path":"/webhooks/%d/matchConditions/0/expression","value":"false"},{"op":"add","path":"/webhooks/%d/namespaceSelector/matchLabels","value":{"a":"b"}}`,
+		hookIndex(t, mutatingHooks, "enrolment"), hookIndex(t, mutatingHooks, "routes")))
 	same := func() error {
 		for hooks, want := range before {
-			if diff := cmp.Diff(want, field(t, ".webhooks", hooks)); diff != "" {
+			if diff := cmp.Diff(want, webhooksOf(t, hooks)); diff != "" {
 				return fmt.Errorf("%s (-before +after):\n%s", hooks, diff)
 			}
 		}
 		return nil
 	}
 	cluster.Eventually(t, same)
-	patch(validatingHooks, `{"op":"remove","path":"/webhooks/3"}`)
+	patch(validatingHooks, fmt.Sprintf(`{"op":"remove","path":"/webhooks/%d"}`, hookIndex(t, validatingHooks, "namespaces")))
 	cluster.Eventually(t, same)
 
-	patch(validatingHooks, `{"op":"replace","path":"/webhooks/2/timeoutSeconds","value":3},{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}`)
+	patch(validatingHooks, fmt.Sprintf(`{"op":"replace","path":"/webhooks/%d/timeoutSeconds","value":3},{"op":"replace","path":"/webhooks/%d/failurePolicy","value":"Ignore"}`, policies, enrolment))
 	cluster.Eventually(t, func() error {
-		if policy := field(t, ".webhooks[0].failurePolicy", validatingHooks); policy != "Fail" {
+		if policy := field(t, fmt.Sprintf(".webhooks[%d].failurePolicy", enrolment), validatingHooks); policy != "Fail" {
 			return errors.New("failurePolicy is " + policy)
 		}
 		return nil
 	})
-	if seconds := field(t, ".webhooks[2].timeoutSeconds", validatingHooks); seconds != "3" {
+	if seconds := field(t, fmt.Sprintf(".webhooks[%d].timeoutSeconds", policies), validatingHooks); seconds != "3" {
 		t.Errorf("a timeout of 3 seconds became %s", seconds)
 	}
-	patch(validatingHooks, `{"op":"replace","path":"/webhooks/2/timeoutSeconds","value":5}`)
+	patch(validatingHooks, fmt.Sprintf(`{"op":"replace","path":"/webhooks/%d/timeoutSeconds","value":5}`, policies))
+}
+
+// webhooksOf are the webhooks of a configuration, by name: their order says nothing.
+func webhooksOf(t *testing.T, hooks string) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	if err := json.Unmarshal([]byte(field(t, ".webhooks", hooks)), &all); err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(all, func(a, b map[string]any) int { return strings.Compare(fmt.Sprint(a["name"]), fmt.Sprint(b["name"])) })
+	return all
+}
+
+// hookIndex is where a webhook is in its configuration: "enrolment" for enrolment.validate.daprise.dev.
+func hookIndex(t *testing.T, hooks, name string) int {
+	t.Helper()
+	for i, full := range strings.Fields(field(t, ".webhooks[*].name", hooks)) {
+		if strings.HasPrefix(full, name+".") {
+			return i
+		}
+	}
+	t.Fatalf("%s has no webhook %s", hooks, name)
+	return 0
 }
 
 // hooksAreDeleted: with a configuration deleted nothing is refused; daprise does not make it anew, the proof fails and is told, and holds again
@@ -74,14 +101,14 @@ func hooksAreDeleted(t *testing.T) {
 		}
 		return nil
 	})
-	log, err := os.ReadFile(shared.LogPath(r.name))
-	if err != nil {
-		t.Fatal(err)
-	}
 	const want = `"msg":"not proven","namespace":"default","reason":"a Service that must be refused was admitted: the API server did not ask enrolment.validate.daprise.dev"`
-	if !strings.Contains(string(log), want) {
-		t.Errorf("the log does not say %s", want)
-	}
+	cluster.Eventually(t, func() error {
+		log, err := os.ReadFile(shared.LogPath(r.name))
+		if err == nil && !strings.Contains(string(log), want) {
+			err = fmt.Errorf("the log does not say %s", want)
+		}
+		return err
+	})
 	if field(t, ".metadata.name", validatingHooks) != "" {
 		t.Error("it was made anew: daprise could not be removed")
 	}
