@@ -145,23 +145,27 @@ func (m *Mesh) wait(ctx context.Context) error {
 	ticker := time.NewTicker(m.Poll)
 	defer ticker.Stop()
 	told := ""
+	var known []string
 	for {
 		left, err := m.Left(ctx)
-		// A cluster that does not answer for a moment may answer in the next.
-		if err == nil && len(left) == 0 {
-			return nil
+		if err == nil {
+			if known = left; len(left) == 0 {
+				return nil
+			}
 		}
 		now := summary(left)
 		if err != nil {
+			// A cluster that does not answer for a moment may answer in the next.
 			now = err.Error()
 		}
-		if now != told {
+		if now != told && ctx.Err() == nil {
 			told = now
 			m.Tell("waiting: %s", now)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %s", ErrLeft, strings.Join(left, ", "))
+			// The time may be over in the middle of a look: what was there at the last whole one is what is told.
+			return fmt.Errorf("%w: %s", ErrLeft, strings.Join(known, ", "))
 		case <-ticker.C:
 		}
 	}
