@@ -4,7 +4,6 @@ package controller
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -97,16 +96,32 @@ func ciliumVersion(agent *appsv1.DaemonSet) string {
 	return versionOfContainer(agent.Spec.Template.Spec.Containers, ciliumAgent)
 }
 
-// versionOfContainer is the version in the tag of a container's image, "1.20.2" of quay.io/cilium/cilium:v1.20.2@sha256:…, or empty.
+// versionOfContainer is the version in the tag of a container's image, or empty.
 func versionOfContainer(containers []corev1.Container, name string) string {
-	tag := regexp.MustCompile(`:v?(\d+\.\d+\.\d+)[^/:@]*(@|$)`)
 	for i := range containers {
 		if containers[i].Name != name {
 			continue
 		}
-		if found := tag.FindStringSubmatch(containers[i].Image); found != nil {
-			return found[1]
+		if version := versionOfImage(containers[i].Image); version != "" {
+			return version
 		}
 	}
 	return ""
+}
+
+// versionOfImage is the version in the tag of an image, "1.20.2" of quay.io/cilium/cilium:v1.20.2-rc.1@sha256:…, or empty.
+func versionOfImage(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	at := strings.LastIndexByte(image, ':')
+	if at < 0 || strings.Contains(image[at:], "/") {
+		return ""
+	}
+	const digits = "0123456789"
+	parts := strings.SplitN(strings.TrimPrefix(image[at+1:], "v"), ".", 3)
+	last := len(parts) - 1
+	parts[last] = strings.TrimSuffix(parts[last], strings.TrimLeft(parts[last], digits))
+	if len(parts) < 3 || slices.ContainsFunc(parts, func(p string) bool { return p == "" || strings.Trim(p, digits) != "" }) {
+		return ""
+	}
+	return strings.Join(parts, ".")
 }

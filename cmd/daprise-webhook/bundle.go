@@ -18,7 +18,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/daprise/daprise/mesh"
@@ -43,14 +42,9 @@ type bundler struct {
 }
 
 func (b *bundler) setup(mgr ctrl.Manager) error {
-	always := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
-		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: hooks.Name}}}
-	})
 	notLeader := false
-	err := ctrl.NewControllerManagedBy(mgr).Named("cabundle").
-		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, always).
-		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, always).
-		Watches(&corev1.Secret{}, always).
+	err := aboutConfigurations(mgr, "cabundle").
+		Watches(&corev1.Secret{}, always()).
 		WithOptions(controller.Options{NeedLeaderElection: &notLeader}).
 		Complete(b)
 	if err != nil {
@@ -155,7 +149,7 @@ func bundlePatch(version string, live map[string][]byte, ca []byte, now time.Tim
 // bundleWith is the CA and, for as long as overlap after it was made, its predecessors out of the live bundle: those of our name that
 // are still valid. Without a CA that can be read it is nil.
 func bundleWith(ca, live []byte, now time.Time) []byte {
-	current := certificatesIn(ca)
+	current := hooks.Certificates(ca)
 	if len(current) == 0 {
 		return nil
 	}
@@ -164,7 +158,7 @@ func bundleWith(ca, live []byte, now time.Time) []byte {
 		return bundle
 	}
 	kept := 0
-	for _, old := range certificatesIn(live) {
+	for _, old := range hooks.Certificates(live) {
 		ours := old.IsCA && old.Subject.CommonName == caCommonName && now.Before(old.NotAfter)
 		if ours && kept < keptCAs && !old.Equal(current[0]) {
 			bundle = append(bundle, encode(old)...)
@@ -176,21 +170,4 @@ func bundleWith(ca, live []byte, now time.Time) []byte {
 
 func encode(certificate *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
-}
-
-// certificatesIn reads PEM and leaves out what is no certificate.
-func certificatesIn(data []byte) []*x509.Certificate {
-	var all []*x509.Certificate
-	for {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			return all
-		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
-			all = append(all, certificate)
-		}
-	}
 }

@@ -20,6 +20,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/daprise/daprise/webhook/hooks"
 )
 
 // start2026 is the clock of these tests.
@@ -203,7 +205,7 @@ func TestBundleWith(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got := bundleWith(encode(current.certificate), tt.live, tt.now)
 			if !bytes.Equal(tt.want, got) {
-				t.Errorf("want %d certificates, got %d", len(certificatesIn(tt.want)), len(certificatesIn(got)))
+				t.Errorf("want %d certificates, got %d", len(hooks.Certificates(tt.want)), len(hooks.Certificates(got)))
 			}
 			if again := bundleWith(encode(current.certificate), got, tt.now); !bytes.Equal(got, again) {
 				t.Error("not idempotent")

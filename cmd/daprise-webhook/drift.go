@@ -9,10 +9,8 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/daprise/daprise/mesh"
@@ -29,14 +27,7 @@ type repairer struct {
 }
 
 func (r *repairer) setup(mgr ctrl.Manager) error {
-	always := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
-		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: hooks.Name}}}
-	})
-	err := ctrl.NewControllerManagedBy(mgr).Named("hooks").
-		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, always).
-		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, always).
-		Complete(r)
-	if err != nil {
+	if err := aboutConfigurations(mgr, "hooks").Complete(r); err != nil {
 		return fmt.Errorf("set up the repair of webhook configurations: %w", err)
 	}
 	return nil
@@ -45,32 +36,26 @@ func (r *repairer) setup(mgr ctrl.Manager) error {
 // Reconcile implements reconcile.Reconciler.
 func (r *repairer) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	wantMutating, wantValidating := hooks.Configurations(hooks.Options{ExemptNamespaces: r.exempt})
+	live := configurations{reader: r.client}
 	var mutating admissionregistrationv1.MutatingWebhookConfiguration
-	err := r.client.Get(ctx, client.ObjectKey{Name: hooks.Name}, &mutating)
-	if client.IgnoreNotFound(err) != nil {
-		return reconcile.Result{}, fmt.Errorf("read the webhook configuration: %w", err)
+	if err := live.get(ctx, &mutating); err != nil {
+		return reconcile.Result{}, err
 	}
-	if err == nil {
-		repaired, drifted := hooks.RepairMutating(&mutating, wantMutating)
-		if err := r.write(ctx, &mutating, repaired, drifted); err != nil {
-			return reconcile.Result{}, err
-		}
+	repairedMutating, drifted := hooks.RepairMutating(&mutating, wantMutating)
+	if err := r.write(ctx, &mutating, repairedMutating, drifted); err != nil {
+		return reconcile.Result{}, err
 	}
 	var validating admissionregistrationv1.ValidatingWebhookConfiguration
-	err = r.client.Get(ctx, client.ObjectKey{Name: hooks.Name}, &validating)
-	if client.IgnoreNotFound(err) != nil {
-		return reconcile.Result{}, fmt.Errorf("read the webhook configuration: %w", err)
+	if err := live.get(ctx, &validating); err != nil {
+		return reconcile.Result{}, err
 	}
-	if err == nil {
-		repaired, drifted := hooks.RepairValidating(&validating, wantValidating)
-		return reconcile.Result{}, r.write(ctx, &validating, repaired, drifted)
-	}
-	return reconcile.Result{}, nil
+	repairedValidating, drifted := hooks.RepairValidating(&validating, wantValidating)
+	return reconcile.Result{}, r.write(ctx, &validating, repairedValidating, drifted)
 }
 
-// write writes a repaired configuration, unless somebody changed it meanwhile: the event of that comes back here.
+// write writes a repaired configuration, unless it does not exist or somebody changed it meanwhile: the event of that comes back here.
 func (r *repairer) write(ctx context.Context, live, repaired client.Object, drifted []string) error {
-	if len(drifted) == 0 {
+	if len(drifted) == 0 || live.GetResourceVersion() == "" {
 		return nil
 	}
 	r.log.Warn("webhook configuration was edited: written back", "kind", fmt.Sprintf("%T", live), "webhooks", drifted)

@@ -12,7 +12,11 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/daprise/daprise/webhook/hooks"
 )
@@ -55,6 +59,20 @@ func (c configurations) get(ctx context.Context, object client.Object) error {
 		return fmt.Errorf("read the webhook configuration: %w", err)
 	}
 	return nil
+}
+
+// aboutConfigurations begins a controller that looks at both webhook configurations whenever either changes.
+func aboutConfigurations(mgr ctrl.Manager, name string) *ctrl.Builder {
+	return ctrl.NewControllerManagedBy(mgr).Named(name).
+		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, always()).
+		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, always())
+}
+
+// always is one request whatever has changed.
+func always() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
+		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: hooks.Name}}}
+	})
 }
 
 // errNoBundle says that the API server cannot verify us yet.

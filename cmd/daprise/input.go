@@ -115,11 +115,7 @@ func (in *input) stored(command *cobra.Command) (document.File, error) {
 
 // open reads the input into a World.
 func (in *input) open(command *cobra.Command) (*world.World, []document.File, error) {
-	files, err := in.read(command)
-	if err != nil {
-		return nil, nil, err
-	}
-	options, err := in.options(files)
+	files, options, err := in.load(command)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,16 +128,22 @@ func (in *input) open(command *cobra.Command) (*world.World, []document.File, er
 
 // ask reads the input into a World of which only pods and policies are asked.
 func (in *input) ask(command *cobra.Command) (*world.World, []document.File, error) {
-	files, err := in.read(command)
-	if err != nil {
-		return nil, nil, err
-	}
-	options, err := in.options(files)
+	files, options, err := in.load(command)
 	if err != nil {
 		return nil, nil, err
 	}
 	w, err := world.Enrolled(files, options)
 	return w, files, err
+}
+
+// load reads the input, and what the command line says of the world that it is.
+func (in *input) load(command *cobra.Command) ([]document.File, world.Options, error) {
+	files, err := in.read(command)
+	if err != nil {
+		return nil, world.Options{}, err
+	}
+	options, err := in.options(files)
+	return files, options, err
 }
 
 func (in *input) options(files []document.File) (world.Options, error) {

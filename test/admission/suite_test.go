@@ -39,8 +39,7 @@ func run(m *testing.M) int {
 	shared = c
 	code := m.Run()
 	if code != 0 {
-		log, _ := os.ReadFile(c.ServerLog())
-		fmt.Fprintf(os.Stderr, "the end of daprise-webhook's log:\n%s\n", log[max(0, len(log)-6000):])
+		fmt.Fprintln(os.Stderr, c.ServerLogEnd())
 	}
 	if err := c.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -22,7 +22,7 @@ func (c *Cluster) Install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.binary, err = buildServer(ctx, root); err != nil {
+	if c.binary, err = Build(ctx, serverName); err != nil {
 		return err
 	}
 	port, err := freePort()

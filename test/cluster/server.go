@@ -13,9 +13,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"testing"
 	"time"
 
 	"github.com/daprise/daprise/test/controlplane"
+	"github.com/daprise/daprise/test/controlplane/parts"
 )
 
 const (
@@ -125,6 +127,29 @@ func (c *Cluster) endServer(patience time.Duration) error {
 // ServerLog is the path of daprise-webhook's log.
 func (c *Cluster) ServerLog() string { return c.LogPath(serverName) }
 
+// ServerLogEnd is the last of daprise-webhook's log, for tests that failed.
+func (c *Cluster) ServerLogEnd() string {
+	const most = 6000
+	log, err := os.ReadFile(c.ServerLog())
+	if err != nil {
+		return err.Error()
+	}
+	return "the end of daprise-webhook's log:\n" + string(log[max(0, len(log)-most):])
+}
+
+// StopAfter stops the cluster after a test, with the end of the server's log if the test failed.
+func (c *Cluster) StopAfter(t testing.TB) {
+	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(c.ServerLogEnd())
+		}
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // ServerURL is where /mutate and /validate are served.
 func (c *Cluster) ServerURL() string { return fmt.Sprintf("https://localhost:%d", c.server.port) }
 
@@ -144,13 +169,18 @@ func (s *server) flags() []string {
 	}
 }
 
-// buildServer builds the binary into the ignored cache, with the flags of `make test` so that what the tests have compiled is used again.
-func buildServer(ctx context.Context, root string) (string, error) {
-	path := filepath.Join(root, ".cache", "bin", "daprise-webhook-"+strconv.Itoa(os.Getpid()))
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/daprise-webhook")
+// Build builds a program of cmd/ into the ignored cache, for this process alone, with the flags of `make test` so that what the tests have
+// compiled is used again. It returns the path.
+func Build(ctx context.Context, program string) (string, error) {
+	root, err := parts.Root()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(root, ".cache", "bin", program+"-"+strconv.Itoa(os.Getpid()))
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/"+program)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build daprise-webhook: %w\n%s", err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
 	}
 	return path, nil
 }

@@ -35,7 +35,8 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) int {
 	ctx := context.Background()
-	if err := build(ctx); err != nil {
+	var err error
+	if binary, err = cluster.Build(ctx, "daprise"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -52,29 +53,13 @@ func run(m *testing.M) int {
 	}
 	code := m.Run()
 	if code != 0 {
-		log, _ := os.ReadFile(c.ServerLog())
-		fmt.Fprintf(os.Stderr, "the end of daprise-webhook's log:\n%s\n", log[max(0, len(log)-6000):])
+		fmt.Fprintln(os.Stderr, c.ServerLogEnd())
 	}
 	if err := c.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return code
-}
-
-// build makes the CLI, with the flags of make test so that what the tests have compiled is used again.
-func build(ctx context.Context) error {
-	root, err := parts.Root()
-	if err != nil {
-		return err
-	}
-	binary = filepath.Join(root, ".cache", "bin", fmt.Sprintf("daprise-%d", os.Getpid()))
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/daprise")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build daprise: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // surround adds what a cluster has beside daprise, looks at it with daprise check, and installs daprise.

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,11 +30,16 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	if err := build(context.Background()); err != nil {
+	var err error
+	if root, err = parts.Root(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	var err error
+	if server, err = cluster.Build(context.Background(), account); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.Remove(server) }()
 	if caller, err = newCaller(filepath.Join(root, ".cache", fmt.Sprintf("operations-%d", os.Getpid()))); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -69,22 +73,6 @@ rules:
   verbs: [get, list, watch]
 - level: Metadata
 `
-
-// build makes the server.
-func build(ctx context.Context) error {
-	var err error
-	if root, err = parts.Root(); err != nil {
-		return err
-	}
-	server = filepath.Join(root, ".cache", "bin", fmt.Sprintf("daprise-webhook-operations-%d", os.Getpid()))
-	// With the flags of make test, so that what the tests have compiled is used again.
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", server, "./cmd/daprise-webhook")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build daprise-webhook: %w\n%s", err, out)
-	}
-	return nil
-}
 
 // kubectl runs a command that must succeed, and returns both outputs.
 func kubectl(t *testing.T, args ...string) string {

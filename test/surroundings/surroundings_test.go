@@ -58,15 +58,7 @@ func TestSurroundings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := os.ReadFile(c.ServerLog())
-			t.Logf("the end of daprise-webhook's log:\n%s", log[max(0, len(log)-6000):])
-		}
-		if err := c.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	c.StopAfter(t)
 	if err := c.Apply(t.Context(), []byte(operator)); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func judgeCertificate(stored []configuration, now time.Time) []Line {
 	var bundled []*x509.Certificate
 	for _, c := range stored {
 		for _, h := range c.hooks {
-			bundle := certificatesIn(h.caBundle)
+			bundle := hooks.Certificates(h.caBundle)
 			if len(bundle) == 0 {
 				return []Line{hinted(Fail, "hook "+h.name+" has no caBundle: the API server cannot call it",
 					"See that daprise-webhook, or cert-manager's injector, runs and may write it (docs/operations.md, \"Certificates\").")}

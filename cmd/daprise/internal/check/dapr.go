@@ -17,6 +17,7 @@ import (
 
 	"github.com/daprise/daprise/cmd/daprise/internal/live"
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/webhook/hooks"
 )
 
 // Dapr's names (dapr charts, pkg/sentry).
@@ -70,7 +71,7 @@ func judgeDapr(f daprFacts, config mesh.Config, now time.Time) []Line {
 		return append(lines, hinted(Fail, fmt.Sprintf("ConfigMap %s/%s is not found: companions are held [%s]", namespace, trustBundle, mesh.CodeTrustBundle),
 			"Dapr's sentry writes it: see that sentry runs, and that dapr.controlPlaneNamespace in daprise's config file is right."))
 	}
-	anchors := certificatesIn([]byte(*f.anchors))
+	anchors := hooks.Certificates([]byte(*f.anchors))
 	if len(anchors) == 0 {
 		return append(lines, hinted(Fail, fmt.Sprintf("ConfigMap %s/%s holds no certificate in key %s", namespace, trustBundle, trustBundleKey), "Restore it from Secret "+trustBundle+"."))
 	}

@@ -20,9 +20,6 @@ import (
 	"github.com/daprise/daprise/webhook/hooks"
 )
 
-// proofName names the objects that are tried; none is ever stored.
-const proofName = "daprise-proof"
-
 // proof is one write that has to be refused.
 type proof struct {
 	what   string
@@ -34,28 +31,25 @@ type proof struct {
 
 // proofs are refused for what the webhook alone can see: policies of the API server, which hold without it, would let them pass.
 func proofs(namespace string) []proof {
-	meta := func(key, value string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Namespace: namespace, Name: proofName, Annotations: map[string]string{key: value}}
-	}
 	prefix := gatewayv1.PathMatchPathPrefix
 	return []proof{
 		{
 			what: "enrolment", by: []string{`admission webhook "enrolment.`, "[" + string(mesh.CodeServiceUnfit) + "]"},
-			object: &corev1.Service{
-				ObjectMeta: meta(mesh.AnnotationEnabled, "true"),
-				Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: proofName + ".invalid"},
-			},
+			object: hooks.Proof(namespace),
 		},
 		{
 			what: "routes", by: []string{`admission webhook "routes.`, "[" + string(mesh.CodeBadValue) + "]"},
-			object: &gatewayv1.HTTPRoute{ObjectMeta: meta(mesh.AnnotationSuppress, "refuse me"), Spec: gatewayv1.HTTPRouteSpec{Rules: []gatewayv1.HTTPRouteRule{{
-				Matches: []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: &prefix, Value: new("/")}}},
-			}}}},
+			object: &gatewayv1.HTTPRoute{
+				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: hooks.ProofName, Annotations: map[string]string{mesh.AnnotationSuppress: "refuse me"}},
+				Spec: gatewayv1.HTTPRouteSpec{Rules: []gatewayv1.HTTPRouteRule{{
+					Matches: []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: &prefix, Value: new("/")}}},
+				}}},
+			},
 		},
 		{
 			what: "the companions' label", by: []string{hooks.GuardName},
 			object: &corev1.Pod{
-				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: proofName, Labels: map[string]string{mesh.LabelCompanion: proofName}},
+				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: hooks.ProofName, Labels: map[string]string{mesh.LabelCompanion: hooks.ProofName}},
 				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "none", Image: "registry.k8s.io/pause:3.10"}}},
 			},
 		},

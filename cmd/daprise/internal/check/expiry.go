@@ -3,8 +3,6 @@
 package check
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"time"
 )
@@ -30,18 +28,4 @@ func judgeExpiry(e expiring) Line {
 		return hinted(Warn, fmt.Sprintf("%s expires on %s", e.what, day), e.hint)
 	}
 	return ok("%s is valid until %s", e.what, day)
-}
-
-// certificatesIn reads PEM and leaves out what is no certificate.
-func certificatesIn(data []byte) []*x509.Certificate {
-	var all []*x509.Certificate
-	for {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			return all
-		}
-		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
-			all = append(all, c)
-		}
-	}
 }

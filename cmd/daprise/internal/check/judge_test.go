@@ -260,9 +260,9 @@ func TestProof(t *testing.T) {
 		want string
 	}{
 		{"admitted", nil, "fail enrolment: what has to be refused is admitted"},
-		{"refused", apierrors.NewForbidden(services, proofName, errors.New(`admission webhook "enrolment.validate.daprise.dev" denied the request: ExternalName. [DPR308]`)), "ok enrolment: what has to be refused is refused"},
-		{"refused for another reason", apierrors.NewForbidden(services, proofName, errors.New(`admission webhook "enrolment.validate.daprise.dev" denied the request: x. [DPR301]`)), `warn enrolment: nothing is proved, it is refused by others: services "daprise-proof" is forbidden: admission webhook "enrolment.validate.daprise.dev" denied the request: x. [DPR301]`},
-		{"refused by others", apierrors.NewForbidden(services, proofName, errors.New("not yours")), `warn enrolment: nothing is proved, it is refused by others: services "daprise-proof" is forbidden: not yours`},
+		{"refused", apierrors.NewForbidden(services, hooks.ProofName, errors.New(`admission webhook "enrolment.validate.daprise.dev" denied the request: ExternalName. [DPR308]`)), "ok enrolment: what has to be refused is refused"},
+		{"refused for another reason", apierrors.NewForbidden(services, hooks.ProofName, errors.New(`admission webhook "enrolment.validate.daprise.dev" denied the request: x. [DPR301]`)), `warn enrolment: nothing is proved, it is refused by others: services "daprise-proof" is forbidden: admission webhook "enrolment.validate.daprise.dev" denied the request: x. [DPR301]`},
+		{"refused by others", apierrors.NewForbidden(services, hooks.ProofName, errors.New("not yours")), `warn enrolment: nothing is proved, it is refused by others: services "daprise-proof" is forbidden: not yours`},
 		{"down", apierrors.NewInternalError(errors.New("failed calling webhook")), "fail enrolment: daprise does not answer, and what it would judge cannot be written: Internal error occurred: failed calling webhook"},
 		{"no answer", errors.New("connection refused"), "unread enrolment: connection refused"},
 		{"no such kind", apierrors.NewNotFound(services, ""), "skip enrolment: the API server does not serve the kind"},
