@@ -21,31 +21,57 @@ func TestGeneratedHTTPRoutes(t *testing.T) {
 			rapid.SampledFrom([]string{"cilium", "cilium", "traefik"}).Draw(r, "implementation"),
 			rapid.SampledFrom([]mesh.Invoke{mesh.InvokePrefix, mesh.InvokeHeader}).Draw(r, "invoke"),
 		)
-		in := anyHTTPRoute(r)
-		out, findings := admit(r, mutate.Request{Kind: mesh.KindHTTPRoute, Object: in}, view)
-		if out == nil {
-			checkRefusals(r, findings)
-			return
-		}
-		checkProperties(r, subject{kind: mesh.KindHTTPRoute, in: in, out: out, view: view})
-		original := httpRoute(r, in)
-		checkMeaning(r, original, httpRoute(r, out), view, requestsFor(original))
+		checkHTTPRoute(r, anyHTTPRoute(r), view)
 	})
+}
+
+// committedSeeds are drawn again in every run, beside those that each run draws anew.
+const committedSeeds = 100
+
+// TestCommittedSeeds is TestGeneratedHTTPRoutes and TestGeneratedGRPCRoutes for the same routes each time.
+func TestCommittedSeeds(t *testing.T) {
+	for seed := range committedSeeds {
+		http, grpc := rapid.Custom(anyHTTPRoute).Example(seed), rapid.Custom(anyGRPCRoute).Example(seed)
+		for _, implementation := range []string{"cilium", "traefik"} {
+			for _, invoke := range []mesh.Invoke{mesh.InvokePrefix, mesh.InvokeHeader} {
+				checkHTTPRoute(t, http, worldView(implementation, invoke))
+			}
+			checkGRPCRoute(t, grpc, worldView(implementation, mesh.InvokePrefix))
+		}
+	}
+}
+
+// checkHTTPRoute holds what becomes of an HTTPRoute against what must be true of every outcome.
+func checkHTTPRoute(t tester, in []byte, view *mesh.View) {
+	t.Helper()
+	out, findings := admit(t, mutate.Request{Kind: mesh.KindHTTPRoute, Object: in}, view)
+	if out == nil {
+		checkRefusals(t, findings)
+		return
+	}
+	checkProperties(t, subject{kind: mesh.KindHTTPRoute, in: in, out: out, view: view})
+	original := httpRoute(t, in)
+	checkMeaning(t, original, httpRoute(t, out), view, requestsFor(original))
+}
+
+// checkGRPCRoute is checkHTTPRoute for GRPCRoutes.
+func checkGRPCRoute(t tester, in []byte, view *mesh.View) {
+	t.Helper()
+	out, findings := admit(t, mutate.Request{Kind: mesh.KindGRPCRoute, Object: in}, view)
+	if out == nil {
+		checkRefusals(t, findings)
+		return
+	}
+	checkProperties(t, subject{kind: mesh.KindGRPCRoute, in: in, out: out, view: view})
+	original := grpcRoute(t, in)
+	checkGRPCMeaning(t, original, grpcRoute(t, out), view, callsFor(original))
 }
 
 // TestGeneratedGRPCRoutes is TestGeneratedHTTPRoutes for GRPCRoutes.
 func TestGeneratedGRPCRoutes(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		view := worldView(rapid.SampledFrom([]string{"cilium", "traefik"}).Draw(r, "implementation"), mesh.InvokePrefix)
-		in := anyGRPCRoute(r)
-		out, findings := admit(r, mutate.Request{Kind: mesh.KindGRPCRoute, Object: in}, view)
-		if out == nil {
-			checkRefusals(r, findings)
-			return
-		}
-		checkProperties(r, subject{kind: mesh.KindGRPCRoute, in: in, out: out, view: view})
-		original := grpcRoute(r, in)
-		checkGRPCMeaning(r, original, grpcRoute(r, out), view, callsFor(original))
+		checkGRPCRoute(r, anyGRPCRoute(r), view)
 	})
 }
 
