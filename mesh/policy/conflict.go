@@ -142,14 +142,18 @@ type conflict struct {
 	by  *rule
 }
 
-// conflict says which rules for an endpoint Cilium cannot merge, of either direction.
+// conflict says which rules for an endpoint Cilium cannot merge, of either direction. That it computes no policy comes before that it computes
+// one which is not judged.
 func (s *Set) conflict(e Endpoint) conflict {
 	rules := append(s.selecting(e, ingress), s.selecting(e, egress)...)
-	if s.cilium < sinceZeroRanges {
-		if c := fromZeroAmong(rules); c.by != nil {
-			return c
-		}
+	if c := s.unmerged(e, rules); c.by != nil || s.cilium >= sinceZeroRanges {
+		return c
 	}
+	return fromZeroAmong(rules)
+}
+
+// unmerged says which rules for one subject Cilium cannot merge.
+func (s *Set) unmerged(e Endpoint, rules []*rule) conflict {
 	if !slices.ContainsFunc(rules, func(r *rule) bool { return r.demanding }) {
 		return conflict{}
 	}
