@@ -40,6 +40,13 @@ demo: ## play the scenario on a real control plane; KEEP=1 leaves it running
 test: controlplane ## run all tests, those on a real control plane included
 	go test -json -timeout 45m $(PKG) | go run ./hack/testsum
 
+# What runs on the oldest Kubernetes that is supported: the suites that need an API server.
+OLDEST ?= ./test/admission/... ./test/companions/... ./test/controller/... ./test/controlplane ./test/latecrds/... ./test/live/... ./test/operations/... ./test/routes/... ./test/scenario/... ./test/surroundings/...
+
+.PHONY: test-oldest
+test-oldest: controlplane-oldest ## run the suites on a control plane, on the oldest Kubernetes that is supported
+	CONTROLPLANE=oldest go test -json -timeout 60m $(OLDEST) | go run ./hack/testsum
+
 .PHONY: e2e
 e2e: ## run requests through a real gateway, real companions and mTLS; needs root on Linux
 	go run ./hack/e2e
@@ -158,6 +165,10 @@ generate: ## write the generated files
 .PHONY: controlplane
 controlplane: ## build the programs of the control plane (about ten minutes, once)
 	go run ./hack/up -build-only
+
+.PHONY: controlplane-oldest
+controlplane-oldest: ## the same for the oldest Kubernetes that is supported
+	CONTROLPLANE=oldest go run ./hack/up -build-only
 
 .PHONY: up
 up: ## start the control plane alone, until Ctrl-C
