@@ -142,10 +142,9 @@ type conflict struct {
 	by  *rule
 }
 
-// conflict says which rules for an endpoint Cilium cannot merge, of either direction. That it computes no policy comes before that it computes
+// conflict says which of the rules for an endpoint, those of both directions, Cilium cannot merge. That it computes no policy comes before that it computes
 // one which is not judged.
-func (s *Set) conflict(e Endpoint) conflict {
-	rules := append(s.selecting(e, ingress), s.selecting(e, egress)...)
+func (s *Set) conflict(e Endpoint, rules []*rule) conflict {
 	if c := s.unmerged(e, rules); c.by != nil || s.cilium >= sinceZeroRanges {
 		return c
 	}
@@ -268,12 +267,21 @@ func (p *peer) keys() []string {
 		return []string{p.group.String()}
 	case p.block == nil:
 		return []string{p.selector.String()}
+	case p.block.apart:
+		var keys []string
+		for _, b := range p.block.rest() {
+			keys = append(keys, (&block{prefix: b}).String())
+		}
+		return keys
 	case p.block.prefix.Bits() == 0 && len(p.block.except) == 0:
 		return []string{p.block.prefix.String(), reserved(worldOf(p.block.prefix.Addr())).String()}
 	default:
-		return []string{fmt.Sprint(p.block.prefix, p.block.except)}
+		return []string{p.block.String()}
 	}
 }
+
+// String is the block and its exceptions.
+func (b *block) String() string { return fmt.Sprint(b.prefix, b.except) }
 
 // String is the selector's requirements, sorted.
 func (s selector) String() string {

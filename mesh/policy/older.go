@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/cilium/cilium/pkg/policy/api"
@@ -109,7 +110,7 @@ func (p peer) in(as reading) (read peer, ok bool) {
 	p.worlds = p.onlyWorld() && as.cilium < sinceWorldAlone
 	if p.withExcepts() && as.cilium < sinceExceptsSelected {
 		b := *p.block
-		b.addresses = true
+		b.apart = true
 		p.block = &b
 	}
 	if p.group != nil && as.cilium < sinceGroupsOutside {
@@ -131,9 +132,35 @@ func (p peer) onlyWorld() bool {
 	return p.isPods() && means(EntityWorld) && (!means(EntityWorldIPv4) || !means(EntityWorldIPv6))
 }
 
-// withExcepts says that the peer is every address of a family but some.
-func (p peer) withExcepts() bool {
-	return p.block != nil && p.block.prefix.Bits() == 0 && len(p.block.except) > 0
+// withExcepts says that the peer is a block but for some of its addresses.
+func (p peer) withExcepts() bool { return p.block != nil && len(p.block.except) > 0 }
+
+// rest are the blocks that the exceptions leave, as few as there can be (cilium pkg/ip RemoveCIDRs).
+func (b *block) rest() []netip.Prefix {
+	rest := []netip.Prefix{b.prefix}
+	for _, e := range b.except {
+		var less []netip.Prefix
+		for _, p := range rest {
+			less = append(less, without(p, e)...)
+		}
+		rest = less
+	}
+	return rest
+}
+
+// without is a block without another.
+func without(p, e netip.Prefix) []netip.Prefix {
+	switch {
+	case !p.Overlaps(e):
+		return []netip.Prefix{p}
+	case e.Bits() <= p.Bits():
+		return nil
+	}
+	upper := p.Addr().AsSlice()
+	upper[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
+	// Of as many bytes as an address has.
+	half, _ := netip.AddrFromSlice(upper)
+	return append(without(netip.PrefixFrom(p.Addr(), p.Bits()+1), e), without(netip.PrefixFrom(half, p.Bits()+1), e)...)
 }
 
 // formerPeer is a peer that a rule had in the releases before until.

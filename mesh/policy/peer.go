@@ -29,8 +29,8 @@ type peer struct {
 type block struct {
 	prefix netip.Prefix
 	except []netip.Prefix
-	// addresses says that the world entities are not meant, though it is of length 0 (before sinceExceptsSelected).
-	addresses bool
+	// apart says that the blocks are meant which the exceptions leave, each by itself, and no world entity (before sinceExceptsSelected).
+	apart bool
 }
 
 // reach says which endpoints an unjudged peer may turn out to match.
@@ -101,7 +101,7 @@ func (b *block) matches(e Endpoint) bool {
 	switch {
 	case e.Address.IsValid():
 		return b.prefix.Contains(e.Address) && !slices.ContainsFunc(b.except, func(p netip.Prefix) bool { return p.Contains(e.Address) })
-	case b.prefix.Bits() > 0 || b.addresses:
+	case b.prefix.Bits() > 0 || b.apart:
 		return false
 	case slices.ContainsFunc(b.except, func(p netip.Prefix) bool { return p.Bits() == 0 }):
 		return false

@@ -201,7 +201,7 @@ func differencesOf17() []difference {
 		},
 		{
 			"every-address-but", sinceExceptsSelected,
-			"fromCIDRSet or toCIDRSet with 0.0.0.0/0 or ::/0 and exceptions means the blocks that are left, and so every address but those, yet not the world entity, which is what no block names.",
+			"fromCIDRSet or toCIDRSet with exceptions means the blocks that are left, each a peer of its own which Cilium may be unable to merge with that of another rule; of 0.0.0.0/0 or ::/0 not the world entity, which is what no block names.",
 			"pkg/policy/api/cidr.go ComputeResultantCIDRSet of v1.16.19 and CIDRRuleSlice.GetAsEndpointSelectors of v1.17.16; cilium/cilium#35139",
 		},
 		{
