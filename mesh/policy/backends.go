@@ -71,7 +71,7 @@ func (c *companion) toService(view *mesh.View, name mesh.Name, port int32) []nee
 		if !ok {
 			continue
 		}
-		to.endpoint = Endpoint{
+		to.endpoint = &Endpoint{
 			Namespace: set.Namespace, Labels: set.Labels, NamespaceLabels: view.Namespaces[set.Namespace],
 			ServiceAccount: set.ServiceAccount, Ports: set.Ports,
 		}

@@ -16,14 +16,14 @@ type companion struct {
 	ref       mesh.AppRef
 	component mesh.Component
 	owner     mesh.Object
-	endpoint  Endpoint
+	endpoint  *Endpoint
 	flows     []need
 	ports     []exposed
 }
 
 // end is one end of a flow.
 type end struct {
-	endpoint Endpoint
+	endpoint *Endpoint
 	// name is in words; namespace is the one its policies are in, empty for the gateway.
 	name, namespace string
 	// object names it in the names of policies, selector selects it in those.
@@ -53,7 +53,7 @@ func (c *companion) String() string { return describe(c.ref, c.component) }
 // end is the companion as an end of a flow.
 func (c *companion) end() end { return companionEnd(c.ref, c.component, c.endpoint) }
 
-func companionEnd(ref mesh.AppRef, component mesh.Component, e Endpoint) end {
+func companionEnd(ref mesh.AppRef, component mesh.Component, e *Endpoint) end {
 	return end{
 		endpoint: e, name: describe(ref, component), namespace: ref.Namespace,
 		object: mesh.CompanionName(ref.ID), selector: map[string]string{mesh.LabelCompanion: ref.ID},
@@ -70,14 +70,14 @@ func describe(ref mesh.AppRef, component mesh.Component) string {
 // gatewayEnd is every gateway of the cluster, which Cilium knows by one identity.
 func gatewayEnd() end {
 	return end{
-		endpoint: Endpoint{Entity: EntityIngress}, name: "the gateway", object: "gateway",
+		endpoint: &Endpoint{Entity: EntityIngress}, name: "the gateway", object: "gateway",
 		selector: map[string]string{sourceReserved + ":" + EntityIngress: ""},
 	}
 }
 
 // companionEndpoint is the pods of a companion.
-func companionEndpoint(view *mesh.View, ref mesh.AppRef, component mesh.Component, ports map[string]int32) Endpoint {
-	return Endpoint{
+func companionEndpoint(view *mesh.View, ref mesh.AppRef, component mesh.Component, ports map[string]int32) *Endpoint {
+	return &Endpoint{
 		Namespace:       ref.Namespace,
 		Labels:          mesh.PodLabels(ref.ID, component),
 		NamespaceLabels: view.Namespaces[ref.Namespace],

@@ -21,7 +21,7 @@ func Ingress(view *mesh.View, set *Set, ingress mesh.Ingress) []mesh.Finding {
 }
 
 func coverage(view *mesh.View, set *Set, c *companion) []mesh.Finding {
-	j := judge{view: view, set: set, c: c}
+	j := newJudge(view, set, c)
 	findings := j.environment()
 	findings = append(findings, j.reachability()...)
 	findings = append(findings, j.isolation(nil)...)
@@ -38,7 +38,16 @@ type judge struct {
 	view *mesh.View
 	set  *Set
 	c    *companion
+	// met are the endpoints that were asked about.
+	met parties
 }
+
+func newJudge(view *mesh.View, set *Set, c *companion) *judge {
+	return &judge{view: view, set: set, c: c, met: parties{set: set}}
+}
+
+// self is the companion.
+func (j *judge) self() *party { return j.met.of(j.c.endpoint) }
 
 // finding begins a finding about the companion.
 func (j *judge) finding(code mesh.Code, message string) mesh.Finding {
@@ -52,16 +61,14 @@ func (j *judge) finding(code mesh.Code, message string) mesh.Finding {
 // before is not the change's fault. It does not modify its arguments.
 func LostByApp(before, after World, app mesh.App) (lost, cut []mesh.Finding) {
 	return lostBetween(
-		&judge{view: before.View, set: before.Set, c: ofApp(before.View, app)},
-		&judge{view: after.View, set: after.Set, c: ofApp(after.View, app)},
+		newJudge(before.View, before.Set, ofApp(before.View, app)), newJudge(after.View, after.Set, ofApp(after.View, app)),
 	)
 }
 
 // LostByIngress tells what a change takes from an ingress companion, on the same terms as LostByApp.
 func LostByIngress(before, after World, ingress mesh.Ingress) (lost, cut []mesh.Finding) {
 	return lostBetween(
-		&judge{view: before.View, set: before.Set, c: ofIngress(before.View, ingress)},
-		&judge{view: after.View, set: after.Set, c: ofIngress(after.View, ingress)},
+		newJudge(before.View, before.Set, ofIngress(before.View, ingress)), newJudge(after.View, after.Set, ofIngress(after.View, ingress)),
 	)
 }
 
@@ -86,7 +93,7 @@ func lostBetween(was, is *judge) (lost, cut []mesh.Finding) {
 func VoidFor(view *mesh.View, set *Set, p *Policy) []mesh.Finding {
 	var findings []mesh.Finding
 	for _, c := range companionsOf(view) {
-		j := &judge{view: view, set: set, c: c}
+		j := newJudge(view, set, c)
 		if f, ok := j.voided(p); ok {
 			findings = append(findings, f)
 		}

@@ -46,7 +46,7 @@ type Leak struct {
 // The target's own node is not counted: Cilium always lets it in. namespaces holds the labels of the namespaces that are known; a
 // namespace that is not in it may have any.
 func (s *Set) Exposure(target Endpoint, port int32, allowed []Source, namespaces map[string]map[string]string) Exposure {
-	return newExposure(s, target, port, question{allowed: allowed, namespaces: namespaces}).answer()
+	return newExposure(s.party(&target), port, question{allowed: allowed, namespaces: namespaces}).answer()
 }
 
 // question is what an exposure is asked for: who is allowed, and what is known of namespaces.
@@ -57,47 +57,53 @@ type question struct {
 	earlier *exposure
 }
 
-func newExposure(s *Set, target Endpoint, port int32, q question) *exposure {
-	x := &exposure{question: q, set: s, target: target, port: port, conflict: s.conflict(target)}
-	x.closed = s.identity(target).hasKey(EntityInit)
-	x.sort(s.selecting(target, ingress))
+func newExposure(target *party, port int32, q question) *exposure {
+	x := &exposure{question: q, set: target.set, target: target, port: port, conflict: target.conflict(), closed: target.unlabelled()}
+	x.sort(target.in(ingress))
 	return x
 }
 
 type exposure struct {
 	question
 	set    *Set
-	target Endpoint
+	target *party
 	port   int32
 	// allows, denies are the rules about the port. Denies that are not certain are left out, allows never.
 	allows, denies []*rule
-	// unsure says what of a rule among allows cannot be judged, empty for most.
-	unsure map[*rule]string
+	// uncertain are those of allows of which it is not certain that they are about the port.
+	uncertain []*rule
 	closed bool
+	// others are the candidates, once they are asked for.
+	others []candidate
 	// conflict says why Cilium cannot compute the target's policy; none if it can.
 	conflict conflict
 }
 
-func (x *exposure) sort(rules []*rule) {
-	flow := Flow{To: x.target, Port: x.port, Protocol: TCP}
-	x.unsure = map[*rule]string{}
-	uneven := unevenNames(rules)
-	for _, r := range rules {
+func (x *exposure) sort(s *subject) {
+	at := destination{names: x.target.Ports, port: x.port, protocol: TCP}
+	for _, r := range s.rules {
 		certain := r.policy.unsure == ""
 		x.closed = x.closed || (r.defaultDeny && certain)
-		_, onPort := r.matchesPort(flow, uneven)
+		_, onPort := r.matchesPort(at, s.uneven)
 		switch {
 		case onPort == no:
 		case !r.deny:
 			x.allows = append(x.allows, r)
-			x.unsure[r] = r.policy.unsure
 			if onPort == maybe {
-				x.unsure[r] = unevenRange
+				x.uncertain = append(x.uncertain, r)
 			}
 		case certain && onPort == yes:
 			x.denies = append(x.denies, r)
 		}
 	}
+}
+
+// unsure says what of a rule among allows cannot be judged, empty for most.
+func (x *exposure) unsure(r *rule) string {
+	if slices.Contains(x.uncertain, r) {
+		return unevenRange
+	}
+	return r.policy.unsure
 }
 
 func (x *exposure) answer() Exposure {
@@ -122,7 +128,7 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 	by := r.decision("allowed by " + r.field())
 	if r.anyPeer {
 		if leak, ok := x.pods(selector{}); ok {
-			leak.By, leak.Unjudged = by, cmp.Or(leak.Unjudged, x.unsure[r])
+			leak.By, leak.Unjudged = by, cmp.Or(leak.Unjudged, x.unsure(r))
 			return leak, true
 		}
 	}
@@ -132,16 +138,16 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 			continue
 		}
 		if leak, ok := x.pods(p.selector); ok {
-			leak.By, leak.Unjudged = by, cmp.Or(leak.Unjudged, x.unsure[r])
+			leak.By, leak.Unjudged = by, cmp.Or(leak.Unjudged, x.unsure(r))
 			return leak, true
 		}
 	}
 	for _, e := range x.candidates() {
-		if matched, why := r.matches(e, x.set.identity(e)); matched != no && !x.isAllowed(e) && !x.denied(e) {
+		if matched, why := r.matches(e.Endpoint, e.id); matched != no && !x.isAllowed(e) && !x.denied(e) {
 			if matched == yes {
-				why = x.unsure[r]
+				why = x.unsure(r)
 			}
-			return Leak{Witness: e, By: by, Unjudged: why}, true
+			return Leak{Witness: e.Endpoint, By: by, Unjudged: why}, true
 		}
 	}
 	return Leak{}, false
@@ -219,42 +225,57 @@ func (x *exposure) podsLetIn() []selector {
 	return list
 }
 
-// letsIn says whether an endpoint other than a pod got in.
-func (x *exposure) letsIn(e Endpoint) bool {
-	id := x.set.identity(e)
+// letsIn says whether a source other than a pod got in.
+func (x *exposure) letsIn(e candidate) bool {
 	return !x.denied(e) && (!x.closed || slices.ContainsFunc(x.allows, func(r *rule) bool {
-		matched, _ := r.matches(e, id)
+		matched, _ := r.matches(e.Endpoint, e.id)
 		return matched == yes
 	}))
 }
 
-func (x *exposure) isAllowed(e Endpoint) bool {
+func (x *exposure) isAllowed(e candidate) bool {
 	if x.earlier != nil && x.earlier.letsIn(e) {
 		return true
 	}
 	return slices.ContainsFunc(x.allowed, func(a Source) bool { return a.Entity != "" && a.Entity == e.Entity })
 }
 
-func (x *exposure) denied(e Endpoint) bool {
-	id := x.set.identity(e)
+func (x *exposure) denied(e candidate) bool {
 	return slices.ContainsFunc(x.denies, func(d *rule) bool {
-		matched, _ := d.matches(e, id)
+		matched, _ := d.matches(e.Endpoint, e.id)
 		return matched == yes
 	})
 }
 
+// candidate is a source that is not a pod.
+type candidate struct {
+	Endpoint
+	id identity
+}
+
+// entities are every entity but the own node. They are the same in every release and cluster.
+func entities() []candidate {
+	var list []candidate
+	for _, name := range []string{
+		EntityIngress, EntityWorld, EntityWorldIPv4, EntityWorldIPv6, EntityRemoteNode, EntityKubeAPIServer, EntityHealth, EntityInit, EntityUnmanaged,
+	} {
+		e := Endpoint{Entity: name}
+		list = append(list, candidate{e, e.identity("", modelled)})
+	}
+	return list
+}
+
 // candidates are the sources that are not pods: every entity but the own node, and of the addresses outside the cluster one for each
 // stretch that no block of any rule divides.
-func (x *exposure) candidates() []Endpoint {
-	list := []Endpoint{
-		{Entity: EntityIngress}, {Entity: EntityWorld}, {Entity: EntityWorldIPv4}, {Entity: EntityWorldIPv6},
-		{Entity: EntityRemoteNode}, {Entity: EntityKubeAPIServer}, {Entity: EntityHealth}, {Entity: EntityInit}, {Entity: EntityUnmanaged},
+func (x *exposure) candidates() []candidate {
+	if x.others != nil {
+		return x.others
 	}
 	// The lowest addresses begin the first stretch of each family.
 	addresses := []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
 	for _, r := range slices.Concat(x.allows, x.denies) {
-		for _, p := range r.peers {
-			for _, prefix := range x.set.edges(p) {
+		for i := range r.peers {
+			for _, prefix := range x.set.edges(r.peers[i]) {
 				addresses = append(addresses, prefix.Addr())
 				if next := after(prefix); next.IsValid() {
 					addresses = append(addresses, next)
@@ -262,10 +283,13 @@ func (x *exposure) candidates() []Endpoint {
 			}
 		}
 	}
+	x.others = slices.Clip(x.set.entities)
 	for _, a := range addresses {
-		list = append(list, Endpoint{Address: a}, Endpoint{Entity: EntityKubeAPIServer, Address: a})
+		for _, e := range []Endpoint{{Address: a}, {Entity: EntityKubeAPIServer, Address: a}} {
+			x.others = append(x.others, candidate{e, x.set.identity(e)})
+		}
 	}
-	return list
+	return x.others
 }
 
 // after is the first address behind a block, invalid at the end of the address space.

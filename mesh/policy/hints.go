@@ -30,7 +30,7 @@ func (j *judge) hints() []mesh.Finding {
 
 func (j *judge) voided(p *Policy) (mesh.Finding, bool) {
 	reason, void := j.set.VoidIn(p)
-	if !void || !p.selects(j.set.identity(j.c.endpoint)) {
+	if !void || !p.selects(j.self().id) {
 		return mesh.Finding{}, false
 	}
 	f := j.finding(mesh.CodePolicyVoid, fmt.Sprintf("%s selects %s and has no effect: Cilium rejects it, since %s", p.ref.Object(), j.c, reason))
@@ -60,7 +60,7 @@ func (j *judge) misspelt(p *Policy) (mesh.Finding, bool) {
 
 // nowhere looks for a port that an ingress rule for the companion names and that its pods do not have.
 func (j *judge) nowhere(p *Policy) (mesh.Finding, bool) {
-	id := j.set.identity(j.c.endpoint)
+	id := j.self().id
 	for _, r := range p.force() {
 		if r.direction != ingress || r.node || !r.subject.matches(id) {
 			continue

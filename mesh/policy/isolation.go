@@ -20,13 +20,13 @@ func (j *judge) isolation(was *judge) []mesh.Finding {
 	for _, port := range j.c.ports {
 		q := question{allowed: port.allowed, namespaces: j.view.Namespaces}
 		if was != nil {
-			q.earlier = newExposure(was.set, was.c.endpoint, port.port, question{namespaces: was.view.Namespaces})
+			q.earlier = newExposure(was.self(), port.port, question{namespaces: was.view.Namespaces})
 			if !q.earlier.closed {
 				// It was open to everyone, whatever rules say.
 				continue
 			}
 		}
-		x := newExposure(j.set, j.c.endpoint, port.port, q)
+		x := newExposure(j.self(), port.port, q)
 		if !x.closed || x.conflict.by != nil && (was == nil || q.earlier.conflict.by == nil) {
 			// One finding for the whole companion: its first port is the one it is there for.
 			return []mesh.Finding{j.notIsolated(x)}
@@ -44,7 +44,7 @@ func (j *judge) isolation(was *judge) []mesh.Finding {
 // notIsolated is the finding for a companion without default deny.
 func (j *judge) notIsolated(x *exposure) mesh.Finding {
 	why, unsure := "no policy selects it", ""
-	for _, r := range j.set.selecting(j.c.endpoint, ingress) {
+	for _, r := range j.self().in(ingress).rules {
 		why = "no policy that selects it enables default deny at ingress"
 		if r.defaultDeny {
 			unsure = fmt.Sprintf("%s has %s, which cannot be judged", r.policy.ref.Object(), r.policy.unsure)

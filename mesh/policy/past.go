@@ -17,13 +17,13 @@ import (
 // access control by. It is one finding at most, of severity Warn, about the enrolled object; none where no pod is known. The pods' node
 // counts for nothing, as Cilium always lets it in. Past does not modify its arguments.
 func Past(view *mesh.View, set *Set, app mesh.App) []mesh.Finding {
-	j := &judge{view: view, set: set, c: ofApp(view, app)}
+	j := newJudge(view, set, ofApp(view, app))
 	for _, n := range j.c.flows {
 		if !n.toApp || n.assumed || n.to.object != app.Service || n.to.namespace != app.Namespace {
 			continue
 		}
 		open := exposed{port: n.port, allowed: j.c.arriving(n)}
-		x := newExposure(set, n.to.endpoint, n.port, question{allowed: open.allowed, namespaces: view.Namespaces})
+		x := newExposure(j.met.of(n.to.endpoint), n.port, question{allowed: open.allowed, namespaces: view.Namespaces})
 		if leaks := x.answer().Leaks; len(leaks) > 0 {
 			return []mesh.Finding{j.past(n, leaks[0])}
 		}

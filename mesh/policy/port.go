@@ -53,15 +53,15 @@ const (
 	l7Part
 )
 
-// matches says whether traffic to a flow's port is meant, by a rule of one direction. A name that the destination does not have
+// matches says whether traffic to a destination is meant, by a rule of one direction. A name that the destination does not have
 // matches nothing. A range may begin with a name at ingress; at egress Cilium takes the name alone (pkg/policy toMapState).
-func (p port) matches(d direction, f Flow) bool {
-	if p.protocol != f.Protocol {
+func (p *port) matches(d direction, to destination) bool {
+	if p.protocol != to.protocol {
 		return false
 	}
 	first, last := p.first, p.last
 	if p.name != "" {
-		n, ok := f.To.Ports[p.name]
+		n, ok := to.names[p.name]
 		if !ok || p.protocol != TCP {
 			return false
 		}
@@ -70,20 +70,25 @@ func (p port) matches(d direction, f Flow) bool {
 			last = n
 		}
 	}
-	return first == 0 || (first <= f.Port && f.Port <= last)
+	return first == 0 || (first <= to.port && to.port <= last)
 }
 
-// isRange says whether the flow's port is meant as part of a range that begins with a name, beyond the name itself.
-func (p port) isRange(f Flow) bool { return p.name != "" && f.To.Ports[p.name] != f.Port }
+// isRange says whether the destination's port is meant as part of a range that begins with a name, beyond the name itself.
+func (p *port) isRange(to destination) bool { return p.name != "" && to.names[p.name] != to.port }
 
 // unevenNames are the names with which rules for one endpoint begin different ranges: Cilium makes one range of them, which one depends
 // on the order in which it met the rules (pkg/policy L4PolicyMap).
 func unevenNames(rules []*rule) map[string]bool {
-	ends, uneven := map[string]int32{}, map[string]bool{}
+	var ends map[string]int32
+	var uneven map[string]bool
 	for _, r := range rules {
-		for _, p := range r.ports {
+		for i := range r.ports {
+			p := &r.ports[i]
 			if p.name == "" || p.protocol != TCP {
 				continue
+			}
+			if ends == nil {
+				ends, uneven = map[string]int32{}, map[string]bool{}
 			}
 			if end, ok := ends[p.name]; ok && end != p.last {
 				uneven[p.name] = true

@@ -33,7 +33,7 @@ func (j *judge) reachability() []mesh.Finding {
 
 // flow judges one flow at one end.
 func (j *judge) flow(n need, d direction) (mesh.Finding, bool) {
-	judged := j.set.judge(d, Flow{From: n.from.endpoint, To: n.to.endpoint, Port: n.port, Protocol: TCP})
+	judged := passage{from: j.met.of(n.from.endpoint), to: j.met.of(n.to.endpoint), port: n.port, protocol: TCP}.judge(d)
 	var f mesh.Finding
 	if judged.allowed {
 		var missing bool

@@ -20,6 +20,8 @@ type Set struct {
 	// cilium is the release whose verdicts are given; anyCluster says that selectors without a cluster are those of every cluster.
 	cilium     release
 	anyCluster bool
+	// entities are the sources that are neither pods nor addresses.
+	entities []candidate
 }
 
 // bucket indexes the policies of one namespace by what their subjects require, so that the cost of a question depends on the
@@ -46,7 +48,9 @@ func NewSet(policies ...*Policy) *Set {
 		}
 		byNamespace[p.ref.Namespace][p.ref] = p
 	}
-	s := &Set{cluster: DefaultCluster, cilium: modelled, buckets: make(map[string]*bucket, len(byNamespace))}
+	s := &Set{
+		cluster: DefaultCluster, cilium: modelled, buckets: make(map[string]*bucket, len(byNamespace)), entities: entities(),
+	}
 	for namespace, policies := range byNamespace {
 		s.buckets[namespace] = newBucket(policies, s.reading())
 	}
@@ -171,18 +175,14 @@ func indexKeys(s selector, namespace string) []labelValue {
 
 // selecting are the rules of one direction that have the endpoint as their subject, sorted by policy and place. Nothing is enforced at a
 // host: the host firewall is off by default.
-func (s *Set) selecting(e Endpoint, d direction) []*rule {
-	if e.Entity == EntityHost {
-		return nil
-	}
-	id := s.identity(e)
-	if s.cilium < sinceHostByNumber && id.hasKey(EntityHost) {
+func (s *Set) selecting(e *party, d direction) []*rule {
+	if e.Entity == EntityHost || s.cilium < sinceHostByNumber && e.id.hasKey(EntityHost) {
 		return nil
 	}
 	var rules []*rule
 	consider := func(candidates []*rule) {
 		for _, r := range candidates {
-			if r.direction == d && !r.node && r.subject.matches(id) {
+			if r.direction == d && !r.node && r.subject.matches(e.id) {
 				rules = append(rules, r)
 			}
 		}
@@ -197,7 +197,7 @@ func (s *Set) selecting(e Endpoint, d direction) []*rule {
 			continue
 		}
 		consider(b.rest)
-		for _, l := range id {
+		for _, l := range e.id {
 			consider(b.byLabel[labelValue{l.key, l.value}])
 			consider(b.byLabel[labelValue{l.key, anyValue}])
 		}

@@ -37,7 +37,7 @@ type service struct {
 func surroundings(view *mesh.View) []service {
 	at := func(namespace, key, value string) end {
 		labels := map[string]string{key: value}
-		e := Endpoint{Namespace: namespace, Labels: labels, NamespaceLabels: view.Namespaces[namespace]}
+		e := &Endpoint{Namespace: namespace, Labels: labels, NamespaceLabels: view.Namespaces[namespace]}
 		return end{endpoint: e, name: value, namespace: namespace, object: value, selector: labels}
 	}
 	dapr := func(name string) end {
@@ -58,8 +58,11 @@ func surroundings(view *mesh.View) []service {
 func (j *judge) surroundings() (mesh.Finding, bool) {
 	var missing []string
 	why, code := "", mesh.CodeFlowDenied
+	if j.self().free(egress) {
+		return mesh.Finding{}, false
+	}
 	for _, s := range surroundings(j.view) {
-		judged := j.set.judge(egress, Flow{From: j.c.endpoint, To: s.to.endpoint, Port: s.port, Protocol: s.protocol})
+		judged := passage{from: j.self(), to: j.met.of(s.to.endpoint), port: s.port, protocol: s.protocol}.judge(egress)
 		if judged.allowed || judged.conflict.by != nil {
 			// Of a conflict there is a finding already.
 			continue
@@ -118,7 +121,7 @@ func (c *companion) sendingOut(view *mesh.View) *api.Rule {
 func (c *companion) sendingAll(view *mesh.View) *api.Rule {
 	rule := openingRule{c.sendingOut(view)}
 	for _, ref := range callees(view, c.ref) {
-		rule.send(companionEnd(ref, mesh.ComponentApp, Endpoint{}), mesh.PortInternal)
+		rule.send(companionEnd(ref, mesh.ComponentApp, &Endpoint{}), mesh.PortInternal)
 	}
 	var seen []string
 	for _, n := range c.flows {
@@ -173,6 +176,6 @@ func namedPolicy(namespace, name string, rule *api.Rule) *ciliumv2.CiliumNetwork
 }
 
 // closes says whether any policy of the set puts an endpoint under default deny in a direction.
-func (s *Set) closes(e Endpoint, d direction) bool {
-	return slices.ContainsFunc(s.selecting(e, d), func(r *rule) bool { return r.defaultDeny })
+func (s *Set) closes(e *Endpoint, d direction) bool {
+	return slices.ContainsFunc(s.party(e).in(d).rules, func(r *rule) bool { return r.defaultDeny })
 }

@@ -49,8 +49,8 @@ type Decision struct {
 // Verdict judges a flow.
 func (s *Set) Verdict(f Flow) Verdict {
 	f.Protocol = cmp.Or(Protocol(strings.ToUpper(string(f.Protocol))), TCP)
-	in := s.judge(ingress, f)
-	out := s.judge(egress, f)
+	p := passage{from: s.party(&f.From), to: s.party(&f.To), port: f.Port, protocol: f.Protocol}
+	in, out := p.judge(ingress), p.judge(egress)
 	v := Verdict{Ingress: in.allowed, IngressBy: in.by, Egress: out.allowed, EgressBy: out.by}
 	v.Unjudged = append(v.Unjudged, in.unjudged...)
 	v.Unjudged = append(v.Unjudged, out.unjudged...)
@@ -69,35 +69,49 @@ type judgement struct {
 	defaultDeny bool
 }
 
+// passage is one connection between parties of one Set.
+type passage struct {
+	from, to *party
+	port     int32
+	protocol Protocol
+}
+
 // judge decides one direction: a deny that matches wins, else an allow that matches, else the default (facts: section 4).
-func (s *Set) judge(d direction, f Flow) judgement {
-	subject, other := f.To, f.From
+func (p passage) judge(d direction) judgement {
+	at, other := p.to, p.from
 	if d == egress {
-		subject, other = f.From, f.To
+		at, other = p.from, p.to
 	}
-	if c := s.conflict(subject); c.by != nil {
+	if c := at.conflict(); c.by != nil {
 		return judgement{open: true, by: Decision{Why: c.why}, unjudged: []string{c.why}, conflict: c}
 	}
-	t := tally{flow: f, other: other, otherID: s.identity(other), cilium: s.cilium}
-	rules := s.selecting(subject, d)
-	t.uneven = unevenNames(rules)
-	for _, r := range rules {
+	subject := at.in(d)
+	t := tally{at: p.destination(), other: other, cilium: at.set.cilium, uneven: subject.uneven}
+	for _, r := range subject.rules {
 		t.count(r)
 	}
-	if s.identity(subject).hasKey(EntityInit) {
-		// An endpoint without labels yet is closed whatever the policies say; Cilium takes any label of that name for it
-		// (cilium pkg/policy repository.go).
+	if at.unlabelled() {
 		t.closed[yes] = &rule{}
 	}
 	return t.judgement(d)
 }
 
+func (p passage) destination() destination {
+	return destination{names: p.to.Ports, port: p.port, protocol: p.protocol}
+}
+
+// destination is where a flow goes to on the endpoint that it goes to, which has names for some of its ports.
+type destination struct {
+	names    map[string]int32
+	port     int32
+	protocol Protocol
+}
+
 // tally collects what the rules for one subject say about one flow, each by how certain it is.
 type tally struct {
-	flow    Flow
-	other   Endpoint
-	otherID identity
-	cilium  release
+	at     destination
+	other  *party
+	cilium release
 	closed  [yes + 1]*rule
 	denies  [yes + 1]*rule
 	allows  [yes + 1]*rule
@@ -126,11 +140,11 @@ func (t *tally) count(r *rule) {
 	if r.defaultDeny {
 		first(&t.closed[certain], r)
 	}
-	matched, why := r.matches(t.other, t.otherID)
+	matched, why := r.matches(*t.other.Endpoint, t.other.id)
 	if matched == no {
 		return
 	}
-	l7, onPort := r.matchesPort(t.flow, t.uneven)
+	l7, onPort := r.matchesPort(t.at, t.uneven)
 	if onPort == no {
 		return
 	}
@@ -178,23 +192,25 @@ func (r *rule) matches(e Endpoint, id identity) (answer, string) {
 	return best, why
 }
 
-// matchesPort says whether the rule is about the flow's destination port, and what it asks at layer 7: the most permissive of
+// matchesPort says whether the rule is about a destination, and what it asks at layer 7: the most permissive of
 // its ports that match. It may be, where the port is in a range whose end is not certain (unevenNames).
-func (r *rule) matchesPort(f Flow, uneven map[string]bool) (layer7, answer) {
+func (r *rule) matchesPort(to destination, uneven map[string]bool) (layer7, answer) {
 	if r.anyPort {
 		return l7None, yes
 	}
 	best, l7 := no, l7Part
-	for _, p := range r.ports {
-		if !p.matches(r.direction, f) {
+	for i := range r.ports {
+		p := &r.ports[i]
+		if !p.matches(r.direction, to) {
 			// A shorter range may turn out as the longer one of another rule.
-			p.last = maxPort
-			if !uneven[p.name] || !p.matches(r.direction, f) {
+			longer := *p
+			longer.last = maxPort
+			if !uneven[p.name] || !longer.matches(r.direction, to) {
 				continue
 			}
 		}
 		l7 = min(l7, p.l7)
-		if uneven[p.name] && p.isRange(f) {
+		if uneven[p.name] && p.isRange(to) {
 			best = max(best, maybe)
 		} else {
 			best = yes
