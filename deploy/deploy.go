@@ -11,6 +11,6 @@ import (
 //go:embed base components overlays
 var files embed.FS
 
-// Files are the kustomizations: "base", where daprise signs its certificate itself, "overlays/cert-manager", and the component
-// "components/syntax".
+// Files are the kustomizations: "base", where daprise signs its certificate itself, under "overlays" also "self-signed", "cert-manager" and
+// "dev", and the component "components/syntax".
 func Files() fs.FS { return files }

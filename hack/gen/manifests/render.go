@@ -99,6 +99,31 @@ kind: Component
 resources:
 - syntax.yaml
 `,
+		"overlays/self-signed/kustomization.yaml": Header + `apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+# What deploy/base is already, under the name of the choice: daprise keeps a CA of its own.
+resources:
+- ../../base
+`,
+		"overlays/dev/kustomization.yaml": Header + `apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+# For a cluster on a developer's machine: an image that was built there, one replica that tells everything and ends at once.
+resources:
+- ../../base
+images:
+- {name: ` + imageName + `, newName: daprise-webhook, newTag: dev}
+replicas:
+- {name: daprise-webhook, count: 1}
+patches:
+# One in one would block every drain for ever.
+- patch: |
+    {apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: daprise-webhook, namespace: daprise-system}, $patch: delete}
+- target: {kind: Deployment, name: daprise-webhook}
+  patch: |
+    - {op: add, path: /spec/template/spec/containers/0/args/-, value: --log-level=DEBUG}
+    - {op: add, path: /spec/template/spec/containers/0/args/-, value: --lame-duck=1s}
+    - {op: add, path: /spec/template/spec/containers/0/args/-, value: --proof-interval=10s}
+`,
 		"overlays/cert-manager/kustomization.yaml": Header + `apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:

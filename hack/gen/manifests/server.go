@@ -18,7 +18,9 @@ import (
 )
 
 // Image of the server. Overlays replace it with kustomize's images field.
-const Image = "ghcr.io/daprise/daprise-webhook:v0.1.0"
+const Image = imageName + ":v0.1.0"
+
+const imageName = "ghcr.io/daprise/daprise-webhook"
 
 const (
 	container    = "daprise-webhook"
