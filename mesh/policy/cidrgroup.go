@@ -62,7 +62,7 @@ func (s *Set) identity(e Endpoint) identity {
 }
 
 // edges are the blocks at whose bounds a peer may begin or cease to match addresses.
-func (s *Set) edges(p peer) []netip.Prefix {
+func (s *Set) edges(p *peer) []netip.Prefix {
 	switch {
 	case p.block != nil:
 		return append([]netip.Prefix{p.block.prefix}, p.block.except...)
@@ -108,7 +108,7 @@ const unlikeGroups = "groups that hold one address and differ in a label"
 
 // matches says whether a source outside the cluster is meant. Of the labels of several groups that hold it all count: one value among
 // them is enough for In, and none may be there for NotIn (cilium pkg/policy/types matchesEncodedRequirement).
-func (g *cidrGroup) matches(e Endpoint, id identity) answer {
+func (g *cidrGroup) matches(e *Endpoint, id identity) answer {
 	if !g.everywhere && !isWorld(e) || slices.ContainsFunc(g.except, func(p netip.Prefix) bool { return p.Contains(e.Address) }) {
 		return no
 	}

@@ -4,6 +4,7 @@ package policy
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -72,9 +73,10 @@ type exposure struct {
 	allows, denies []*rule
 	// uncertain are those of allows of which it is not certain that they are about the port.
 	uncertain []*rule
-	closed bool
-	// others are the candidates, once they are asked for.
-	others []candidate
+	closed    bool
+	// barred are the pods that do not count (keptOut), addresses the candidates outside the cluster, once they are asked for.
+	barred    []selector
+	addresses []candidate
 	// conflict says why Cilium cannot compute the target's policy; none if it can.
 	conflict conflict
 }
@@ -125,10 +127,9 @@ func (x *exposure) answer() Exposure {
 
 // leak looks for a source that the rule lets in and that is not allowed: first among pods, then the entities, then the world.
 func (x *exposure) leak(r *rule) (Leak, bool) {
-	by := r.decision("allowed by " + r.field())
 	if r.anyPeer {
 		if leak, ok := x.pods(selector{}); ok {
-			leak.By, leak.Unjudged = by, cmp.Or(leak.Unjudged, x.unsure(r))
+			leak.By, leak.Unjudged = allowed(r).decision(), cmp.Or(leak.Unjudged, x.unsure(r))
 			return leak, true
 		}
 	}
@@ -138,16 +139,16 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 			continue
 		}
 		if leak, ok := x.pods(p.selector); ok {
-			leak.By, leak.Unjudged = by, cmp.Or(leak.Unjudged, x.unsure(r))
+			leak.By, leak.Unjudged = allowed(r).decision(), cmp.Or(leak.Unjudged, x.unsure(r))
 			return leak, true
 		}
 	}
-	for _, e := range x.candidates() {
-		if matched, why := r.matches(e.Endpoint, e.id); matched != no && !x.isAllowed(e) && !x.denied(e) {
+	for e := range x.candidates() {
+		if matched, why := r.matches(&e.Endpoint, e.id); matched != no && !x.isAllowed(e) && !x.denied(e) {
 			if matched == yes {
 				why = x.unsure(r)
 			}
-			return Leak{Witness: e.Endpoint, By: by, Unjudged: why}, true
+			return Leak{Witness: e.Endpoint, By: allowed(r).decision(), Unjudged: why}, true
 		}
 	}
 	return Leak{}, false
@@ -155,30 +156,39 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 
 // pods looks for a pod that the selector lets in, that no deny keeps out and that is not allowed.
 func (x *exposure) pods(sel selector) (Leak, bool) {
-	q := pods{all: []selector{sel}, namespaces: x.namespaces, cluster: x.set.cluster, cilium: x.set.cilium}
-	for _, d := range x.denies {
-		if d.anyPeer {
-			return Leak{}, false
-		}
-		for i := range d.peers {
-			if d.peers[i].isPods() {
-				q.none = append(q.none, d.peers[i].selector)
-			}
-		}
+	if slices.ContainsFunc(x.denies, func(d *rule) bool { return d.anyPeer }) {
+		return Leak{}, false
 	}
-	for _, a := range x.allowed {
-		if a.Entity == "" {
-			q.none = append(q.none, a.selector())
-		}
+	if x.barred == nil {
+		x.barred = x.keptOut()
 	}
-	if x.earlier != nil {
-		q.none = append(q.none, x.earlier.podsLetIn()...)
-	}
+	q := pods{all: []selector{sel}, none: x.barred, namespaces: x.namespaces, cluster: x.set.cluster, cilium: x.set.cilium}
 	pod, found, unknown := q.find()
 	if unknown {
 		return Leak{Witness: Endpoint{Namespace: anyNamespace}, Unjudged: "too many alternatives"}, true
 	}
 	return Leak{Witness: pod}, found
+}
+
+// keptOut are the pods that do not count: those that denies keep out, and those that are allowed.
+func (x *exposure) keptOut() []selector {
+	none := []selector{}
+	for _, d := range x.denies {
+		for i := range d.peers {
+			if d.peers[i].isPods() {
+				none = append(none, d.peers[i].selector)
+			}
+		}
+	}
+	for _, a := range x.allowed {
+		if a.Entity == "" {
+			none = append(none, a.selector())
+		}
+	}
+	if x.earlier != nil {
+		none = append(none, x.earlier.podsLetIn()...)
+	}
+	return none
 }
 
 // selector is the pods that the source stands for.
@@ -226,23 +236,23 @@ func (x *exposure) podsLetIn() []selector {
 }
 
 // letsIn says whether a source other than a pod got in.
-func (x *exposure) letsIn(e candidate) bool {
+func (x *exposure) letsIn(e *candidate) bool {
 	return !x.denied(e) && (!x.closed || slices.ContainsFunc(x.allows, func(r *rule) bool {
-		matched, _ := r.matches(e.Endpoint, e.id)
+		matched, _ := r.matches(&e.Endpoint, e.id)
 		return matched == yes
 	}))
 }
 
-func (x *exposure) isAllowed(e candidate) bool {
+func (x *exposure) isAllowed(e *candidate) bool {
 	if x.earlier != nil && x.earlier.letsIn(e) {
 		return true
 	}
 	return slices.ContainsFunc(x.allowed, func(a Source) bool { return a.Entity != "" && a.Entity == e.Entity })
 }
 
-func (x *exposure) denied(e candidate) bool {
+func (x *exposure) denied(e *candidate) bool {
 	return slices.ContainsFunc(x.denies, func(d *rule) bool {
-		matched, _ := d.matches(e.Endpoint, e.id)
+		matched, _ := d.matches(&e.Endpoint, e.id)
 		return matched == yes
 	})
 }
@@ -267,29 +277,46 @@ func entities() []candidate {
 
 // candidates are the sources that are not pods: every entity but the own node, and of the addresses outside the cluster one for each
 // stretch that no block of any rule divides.
-func (x *exposure) candidates() []candidate {
-	if x.others != nil {
-		return x.others
+func (x *exposure) candidates() iter.Seq[*candidate] {
+	return func(yield func(*candidate) bool) {
+		for i := range x.set.entities {
+			if !yield(&x.set.entities[i]) {
+				return
+			}
+		}
+		if x.addresses == nil {
+			x.addresses = x.outside()
+		}
+		for i := range x.addresses {
+			if !yield(&x.addresses[i]) {
+				return
+			}
+		}
 	}
+}
+
+func (x *exposure) outside() []candidate {
 	// The lowest addresses begin the first stretch of each family.
 	addresses := []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
-	for _, r := range slices.Concat(x.allows, x.denies) {
-		for i := range r.peers {
-			for _, prefix := range x.set.edges(r.peers[i]) {
-				addresses = append(addresses, prefix.Addr())
-				if next := after(prefix); next.IsValid() {
-					addresses = append(addresses, next)
+	for _, rules := range [][]*rule{x.allows, x.denies} {
+		for _, r := range rules {
+			for i := range r.peers {
+				for _, prefix := range x.set.edges(&r.peers[i]) {
+					addresses = append(addresses, prefix.Addr())
+					if next := after(prefix); next.IsValid() {
+						addresses = append(addresses, next)
+					}
 				}
 			}
 		}
 	}
-	x.others = slices.Clip(x.set.entities)
+	list := make([]candidate, 0, 2*len(addresses))
 	for _, a := range addresses {
 		for _, e := range []Endpoint{{Address: a}, {Entity: EntityKubeAPIServer, Address: a}} {
-			x.others = append(x.others, candidate{e, x.set.identity(e)})
+			list = append(list, candidate{e, x.set.identity(e)})
 		}
 	}
-	return x.others
+	return list
 }
 
 // after is the first address behind a block, invalid at the end of the address space.

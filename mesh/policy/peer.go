@@ -52,7 +52,7 @@ const (
 )
 
 // matches says whether the peer is the endpoint.
-func (p *peer) matches(e Endpoint, id identity) answer {
+func (p *peer) matches(e *Endpoint, id identity) answer {
 	switch {
 	case p.unjudged != "":
 		if p.mayMatch(e) {
@@ -79,7 +79,7 @@ func (p *peer) isPods() bool {
 	return p.unjudged == "" && p.block == nil && (p.group == nil || p.group.everywhere)
 }
 
-func (p *peer) mayMatch(e Endpoint) bool {
+func (p *peer) mayMatch(e *Endpoint) bool {
 	switch p.may {
 	case reachWorld:
 		return isWorld(e)
@@ -90,14 +90,14 @@ func (p *peer) mayMatch(e Endpoint) bool {
 	}
 }
 
-func isWorld(e Endpoint) bool {
+func isWorld(e *Endpoint) bool {
 	return e.Address.IsValid() || e.Entity == EntityWorld || e.Entity == EntityWorldIPv4 || e.Entity == EntityWorldIPv6
 }
 
 // matches says whether a source outside the cluster lies in the block. Sources inside never do: with the default
 // policy-cidr-match-mode Cilium applies blocks to neither pods nor nodes nor the gateway. A world entity without an address
 // stands for addresses that no policy names, which only a block of length 0 holds.
-func (b *block) matches(e Endpoint) bool {
+func (b *block) matches(e *Endpoint) bool {
 	switch {
 	case e.Address.IsValid():
 		return b.prefix.Contains(e.Address) && !slices.ContainsFunc(b.except, func(p netip.Prefix) bool { return p.Contains(e.Address) })

@@ -82,7 +82,7 @@ func (j *judge) denied(n need, d direction, judged judgement) mesh.Finding {
 
 // demanding is the finding for a flow that passes on terms which it cannot meet, or in part. An app's own rules about requests are its
 // owner's: of those daprise warns.
-func (j *judge) demanding(n need, d direction, by Decision) (mesh.Finding, bool) {
+func (j *judge) demanding(n need, d direction, by grounds) (mesh.Finding, bool) {
 	var f mesh.Finding
 	switch {
 	case by.proxied != nil && !n.toApp && n.port == mesh.PortInternal:

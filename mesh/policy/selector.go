@@ -116,7 +116,16 @@ func (op operator) holds(l labelled) bool {
 
 // negate is the requirement that holds exactly where r does not.
 func (r requirement) negate() requirement {
-	r.op = map[operator]operator{in: notIn, notIn: in, exists: doesNotExist, doesNotExist: exists}[r.op]
+	switch r.op {
+	case in:
+		r.op = notIn
+	case notIn:
+		r.op = in
+	case exists:
+		r.op = doesNotExist
+	default:
+		r.op = exists
+	}
 	return r
 }
 

@@ -88,9 +88,12 @@ func (q pods) find() (pod Endpoint, found, unknown bool) {
 	start := state{keyNamespace: {present: true}, keyCluster: {present: true}}
 	for _, sel := range q.all {
 		for _, r := range sel {
-			var ok bool
-			if start, ok = s.require(start, r); !ok {
+			key, v, ok := s.narrowed(start, r)
+			if !ok {
 				return Endpoint{}, false, false
+			}
+			if key != "" {
+				start[key] = v
 			}
 		}
 	}

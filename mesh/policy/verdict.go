@@ -42,16 +42,46 @@ type Decision struct {
 	Rule int    `json:"rule"`
 	Why  string `json:"why"`
 
-	// by is the rule; proxied, partial and auth are rules that allow and ask more of the traffic than its peer and port.
-	by, proxied, partial, auth *rule
+	by *rule
 }
+
+// grounds are why one direction is decided as it is. They are put into words (Decision) where somebody reads them.
+type grounds struct {
+	why string
+	// by is the rule that decides, if one does; proxied, partial and auth are rules that allow and ask more of the traffic than its peer and
+	// port.
+	by, proxied, partial, auth *rule
+	// placed says that the rule's place follows on why.
+	placed bool
+}
+
+func (g grounds) decision() Decision {
+	d := Decision{Why: g.why}
+	if g.by == nil {
+		return d
+	}
+	if g.placed {
+		d.Why += g.by.field()
+	}
+	if g.partial != nil {
+		d.Why += ", for part of the requests alone"
+	}
+	if g.auth != nil {
+		d.Why += ", with authentication"
+	}
+	d.Policy, d.Spec, d.Rule, d.by = g.by.policy.ref.String(), g.by.spec, g.by.index, g.by
+	return d
+}
+
+func denied(r *rule) grounds  { return grounds{why: "denied by ", by: r, placed: true} }
+func allowed(r *rule) grounds { return grounds{why: "allowed by ", by: r, placed: true} }
 
 // Verdict judges a flow.
 func (s *Set) Verdict(f Flow) Verdict {
 	f.Protocol = cmp.Or(Protocol(strings.ToUpper(string(f.Protocol))), TCP)
 	p := passage{from: s.party(&f.From), to: s.party(&f.To), port: f.Port, protocol: f.Protocol}
 	in, out := p.judge(ingress), p.judge(egress)
-	v := Verdict{Ingress: in.allowed, IngressBy: in.by, Egress: out.allowed, EgressBy: out.by}
+	v := Verdict{Ingress: in.allowed, IngressBy: in.by.decision(), Egress: out.allowed, EgressBy: out.by.decision()}
 	v.Unjudged = append(v.Unjudged, in.unjudged...)
 	v.Unjudged = append(v.Unjudged, out.unjudged...)
 	return v
@@ -61,8 +91,7 @@ func (s *Set) Verdict(f Flow) Verdict {
 type judgement struct {
 	// allowed is what can be relied on, open what may be the case: they differ where something cannot be judged.
 	allowed, open bool
-	by            Decision
-	openBy        *rule
+	by            grounds
 	unjudged      []string
 	conflict      conflict
 	// defaultDeny says whether the direction is certainly closed but for its allows.
@@ -83,7 +112,7 @@ func (p passage) judge(d direction) judgement {
 		at, other = p.from, p.to
 	}
 	if c := at.conflict(); c.by != nil {
-		return judgement{open: true, by: Decision{Why: c.why}, unjudged: []string{c.why}, conflict: c}
+		return judgement{open: true, by: grounds{why: c.why}, unjudged: []string{c.why}, conflict: c}
 	}
 	subject := at.in(d)
 	t := tally{at: p.destination(), other: other, cilium: at.set.cilium, uneven: subject.uneven}
@@ -112,11 +141,11 @@ type tally struct {
 	at     destination
 	other  *party
 	cilium release
-	closed  [yes + 1]*rule
-	denies  [yes + 1]*rule
-	allows  [yes + 1]*rule
-	any     bool
-	uneven  map[string]bool
+	closed [yes + 1]*rule
+	denies [yes + 1]*rule
+	allows [yes + 1]*rule
+	any    bool
+	uneven map[string]bool
 	// plain is an allow that asks nothing of the traffic beyond peer and port.
 	plain bool
 	// hard is a part that stays one where the direction is open otherwise.
@@ -140,7 +169,7 @@ func (t *tally) count(r *rule) {
 	if r.defaultDeny {
 		first(&t.closed[certain], r)
 	}
-	matched, why := r.matches(*t.other.Endpoint, t.other.id)
+	matched, why := r.matches(t.other.Endpoint, t.other.id)
 	if matched == no {
 		return
 	}
@@ -177,7 +206,7 @@ func (t *tally) demands(r *rule, l7 layer7) {
 }
 
 // matches says whether the rule's peers include the other end, and what cannot be judged about it.
-func (r *rule) matches(e Endpoint, id identity) (answer, string) {
+func (r *rule) matches(e *Endpoint, id identity) (answer, string) {
 	if r.anyPeer {
 		return yes, ""
 	}
@@ -232,13 +261,6 @@ func (r *rule) field() string {
 	return fmt.Sprintf("%s.%s[%d]", r.policy.specField(r.spec), r.path, r.index)
 }
 
-func (r *rule) decision(why string) Decision {
-	if r.policy == nil {
-		return Decision{Why: why}
-	}
-	return Decision{Policy: r.policy.ref.String(), Spec: r.spec, Rule: r.index, Why: why, by: r}
-}
-
 func (t *tally) judgement(d direction) judgement {
 	j := judgement{unjudged: t.unjudged, defaultDeny: t.closed[yes] != nil}
 	mayBeClosed := t.closed[yes] != nil || t.closed[maybe] != nil
@@ -251,15 +273,15 @@ func (t *tally) judgement(d direction) judgement {
 	}
 	switch {
 	case deny != nil:
-		j.by = deny.decision("denied by " + deny.field())
+		j.by = denied(deny)
 	case t.allows[yes] != nil:
-		j.allowed, j.by = true, t.allows[yes].decision("allowed by "+t.allows[yes].field())
+		j.allowed, j.by = true, allowed(t.allows[yes])
 	case own:
-		j.allowed, j.by = true, Decision{Why: "Cilium lets a node reach its own pods"}
+		j.allowed, j.by = true, grounds{why: "Cilium lets a node reach its own pods"}
 	case !mayBeClosed && t.any:
-		j.allowed, j.by = true, Decision{Why: "no policy that selects it enables default deny"}
+		j.allowed, j.by = true, grounds{why: "no policy that selects it enables default deny"}
 	case !mayBeClosed:
-		j.allowed, j.by = true, Decision{Why: "no policy selects it"}
+		j.allowed, j.by = true, grounds{why: "no policy selects it"}
 	default:
 		closer := t.closed[yes]
 		if closer == nil {
@@ -268,22 +290,24 @@ func (t *tally) judgement(d direction) judgement {
 				j.unjudged = []string{fmt.Sprintf("%s: %s", closer.place(), closer.policy.unsure)}
 			}
 		}
-		j.by = closer.decision("default deny, and no rule allows it")
+		j.by = grounds{why: "default deny, and no rule allows it", by: closer}
+		if closer.policy == nil {
+			// Nothing but that it has no labels yet closes it.
+			j.by.by = nil
+		}
 	}
-	slices.Sort(j.unjudged)
-	j.unjudged = slices.Compact(j.unjudged)
+	if len(j.unjudged) > 1 {
+		slices.Sort(j.unjudged)
+		j.unjudged = slices.Compact(j.unjudged)
+	}
 	t.note(&j.by)
 	j.open = t.denies[yes] == nil && (t.allows[yes] != nil || t.allows[maybe] != nil || own || t.closed[yes] == nil)
-	j.openBy = t.allows[yes]
-	if j.openBy == nil {
-		j.openBy = t.allows[maybe]
-	}
 	return j
 }
 
 // note adds to an allowing decision what the rules ask of the traffic. Cilium merges rules for one port: a proxy that one rule asks
 // for sees the traffic that another would let pass, and lets pass what any of them would (pkg/policy mergePortProto).
-func (t *tally) note(d *Decision) {
+func (t *tally) note(d *grounds) {
 	if d.by == nil || d.by.deny || t.allows[yes] == nil && t.allows[maybe] == nil {
 		return
 	}
@@ -291,9 +315,5 @@ func (t *tally) note(d *Decision) {
 	closed := t.closed[yes] != nil || t.closed[maybe] != nil
 	if !t.plain && t.part != nil && (closed || t.hard) {
 		d.partial = t.part
-		d.Why += ", for part of the requests alone"
-	}
-	if t.auth != nil {
-		d.Why += ", with authentication"
 	}
 }
