@@ -116,7 +116,7 @@ func compile(object any) *policy.Policy {
 const (
 	cannotMerge = `cannot merge|names a listener of a namespace`
 	unevenRange = `a range of ports that begins with a name|names one label twice|` + ofOlder
-	ofOlder     = `groups that hold one address|cidrGroupRef with exceptions|an exception wider than its block|begins with 0, part of which`
+	ofOlder     = `groups that hold one address|cidrGroupRef with exceptions|an exception wider than its block|begins with 0, part of which|a deny of entity world`
 	atRunTime   = `: (toFQDNs|toServices|toGroups|fromGroups|fromNodes and toNodes|fromNodes|toNodes)$`
 )
 

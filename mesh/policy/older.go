@@ -66,6 +66,7 @@ func (r *rule) in(as reading, p *Policy) *rule {
 	c.peers = nil
 	for _, peer := range r.peers {
 		if read, ok := peer.in(as); ok {
+			read.spreads = r.deny && read.worlds && as.cilium < sinceDeniesByLabel
 			c.peers = append(c.peers, read)
 		}
 	}

@@ -23,6 +23,8 @@ type peer struct {
 	aggregate bool
 	// worlds says that it selects entity world, and thereby the world entities of both families (before sinceWorldAlone).
 	worlds bool
+	// spreads says that, as such a peer of a deny, it reaches addresses, too, which another rule lets in by name (before sinceDeniesByLabel).
+	spreads bool
 }
 
 // block is a CIDR without its exceptions.
@@ -67,12 +69,22 @@ func (p *peer) matches(e *Endpoint, id identity) answer {
 		return p.group.matches(e, id)
 	case p.selector.matches(id), p.worlds && (e.Entity == EntityWorldIPv4 || e.Entity == EntityWorldIPv6):
 		return yes
+	case p.spreads && e.Address.IsValid():
+		return maybe
 	}
 	return no
 }
 
 // why names what cannot be judged where matches says maybe.
-func (p *peer) why() string { return cmp.Or(p.unjudged, unlikeGroups) }
+func (p *peer) why() string {
+	if p.spreads {
+		return spreading
+	}
+	return cmp.Or(p.unjudged, unlikeGroups)
+}
+
+// spreading names what cannot be judged of a peer that spreads.
+const spreading = "a deny of entity world without those of both families"
 
 // isPods says that the peer is told by its labels, as pods are.
 func (p *peer) isPods() bool {

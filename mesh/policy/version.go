@@ -65,6 +65,7 @@ const (
 	sinceWorldAlone        release = 1800
 	sinceGAMMAIdentity     release = 1705
 	sinceExceptsSelected   release = 1700
+	sinceDeniesByLabel     release = 1700
 	sinceGroupSelectors    release = 1700
 	sinceGroupExcepts      release = 1700
 	sinceNarrowExcepts     release = 1700
@@ -203,6 +204,11 @@ func differencesOf17() []difference {
 			"every-address-but", sinceExceptsSelected,
 			"fromCIDRSet or toCIDRSet with exceptions means the blocks that are left, each a peer of its own which Cilium may be unable to merge with that of another rule; of 0.0.0.0/0 or ::/0 not the world entity, which is what no block names.",
 			"pkg/policy/api/cidr.go ComputeResultantCIDRSet of v1.16.19 and CIDRRuleSlice.GetAsEndpointSelectors of v1.17.16; cilium/cilium#35139",
+		},
+		{
+			"world-denied", sinceDeniesByLabel,
+			"A deny that selects entity world, and not world-ipv4 and world-ipv6, denies addresses as well, of which no label is asked, if another rule lets them in by more than a rule for everybody: which is not judged.",
+			"pkg/policy/mapstate.go identityIsSupersetOf and worldNets of v1.16.19, absent in v1.17.16",
 		},
 		{
 			"every-set", sinceSetsApart,
