@@ -10,6 +10,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh/rawjson"
 )
 
 // InvokePath begins the path of Dapr's service invocation API: "/v1.0/invoke/<app-id>.<namespace>/method".
@@ -45,12 +47,22 @@ func (n Need) Union(other Need) Need {
 // authorization, and, where it is already rewritten, the apps that its rules and its record of originals name. The record is read for namespaces only and trusted for
 // nothing: what it makes us read decides nothing by itself.
 func NeedOfHTTPRoute(route *gatewayv1.HTTPRoute) Need {
-	n := needOfRouteMeta(route, route.Spec.ParentRefs)
-	for _, rule := range route.Spec.Rules {
-		n.addHTTPFilters(route.Namespace, rule.Filters)
-		for _, backend := range rule.BackendRefs {
-			n.addBackend(route.Namespace, backend.BackendObjectReference)
-			n.addHTTPFilters(route.Namespace, backend.Filters)
+	r := RouteObject{Namespace: route.Namespace, Annotations: route.Annotations, ParentRefs: route.Spec.ParentRefs}
+	for i := range route.Spec.Rules {
+		r.Rules = append(r.Rules, RouteObjectRule{route.Spec.Rules[i].Filters, route.Spec.Rules[i].BackendRefs})
+	}
+	return r.Need()
+}
+
+// Need is NeedOfHTTPRoute, or NeedOfGRPCRoute.
+func (r *RouteObject) Need() Need {
+	n := needOfRouteMeta(r.Namespace, r.Annotations, r.ParentRefs)
+	for i := range r.Rules {
+		rule := &r.Rules[i]
+		n.addHTTPFilters(r.Namespace, rule.Filters)
+		for b := range rule.BackendRefs {
+			n.addBackend(r.Namespace, rule.BackendRefs[b].BackendObjectReference)
+			n.addHTTPFilters(r.Namespace, rule.BackendRefs[b].Filters)
 		}
 	}
 	return n.tidy()
@@ -58,7 +70,7 @@ func NeedOfHTTPRoute(route *gatewayv1.HTTPRoute) Need {
 
 // NeedOfGRPCRoute is NeedOfHTTPRoute for a GRPCRoute.
 func NeedOfGRPCRoute(route *gatewayv1.GRPCRoute) Need {
-	n := needOfRouteMeta(route, route.Spec.ParentRefs)
+	n := needOfRouteMeta(route.Namespace, route.Annotations, route.Spec.ParentRefs)
 	for _, rule := range route.Spec.Rules {
 		n.addGRPCFilters(route.Namespace, rule.Filters)
 		for _, backend := range rule.BackendRefs {
@@ -94,12 +106,12 @@ func NeedOfNamespace(name string) Need {
 	return Need{Namespaces: []string{name}, AllNamespaces: true}
 }
 
-func needOfRouteMeta(route metav1.Object, parents []gatewayv1.ParentReference) Need {
-	n := Need{Namespaces: []string{route.GetNamespace()}}
+func needOfRouteMeta(namespace string, annotations map[string]string, parents []gatewayv1.ParentReference) Need {
+	n := Need{Namespaces: []string{namespace}}
 	for _, parent := range parents {
-		n.addParent(route.GetNamespace(), parent)
+		n.addParent(namespace, parent)
 	}
-	n.addRecord(route.GetAnnotations()[AnnotationOriginal])
+	n.addRecord(annotations[AnnotationOriginal])
 	return n
 }
 
@@ -192,31 +204,37 @@ func (n *Need) addTarget(target string) {
 	}
 }
 
-// addRecord adds every namespace that the record of originals mentions, whatever its version: all values of keys "namespace".
+// maxMention is how deep a record of originals is read, in objects and lists. A namespace in a filter of a backendRef is ten deep; whoever
+// writes a route can write a record of any depth, and each level is read again for the one above it.
+const maxMention = 16
+
+// addRecord adds every namespace that the record of originals mentions, whatever its version: all values of keys "namespace". What cannot
+// be read of it mentions nothing.
 func (n *Need) addRecord(record string) {
-	if record == "" {
-		return
+	if record = strings.TrimSpace(record); record != "" {
+		n.addMentioned([]byte(record), maxMention)
 	}
-	var value any
-	if err := json.Unmarshal([]byte(record), &value); err != nil {
-		return
-	}
-	n.addMentioned(value)
 }
 
-func (n *Need) addMentioned(value any) {
-	switch value := value.(type) {
-	case map[string]any:
-		if namespace, ok := value["namespace"].(string); ok {
-			n.addNamespace(namespace)
-		}
-		for _, inner := range value {
-			n.addMentioned(inner)
-		}
-	case []any:
-		for _, inner := range value {
-			n.addMentioned(inner)
-		}
+func (n *Need) addMentioned(value json.RawMessage, depth int) {
+	if depth == 0 {
+		return
+	}
+	switch rawjson.At(value, 0) {
+	case '{':
+		_ = rawjson.EachField(value, func(key []byte, inner json.RawMessage) error {
+			var namespace string
+			if string(key) == "namespace" && rawjson.Text(inner, &namespace) == nil {
+				n.addNamespace(namespace)
+			}
+			n.addMentioned(inner, depth-1)
+			return nil
+		})
+	case '[':
+		_ = rawjson.EachElement(value, func(inner json.RawMessage) error {
+			n.addMentioned(inner, depth-1)
+			return nil
+		})
 	}
 }
 

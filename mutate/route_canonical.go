@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	kjson "sigs.k8s.io/json"
+
+	"github.com/daprise/daprise/mesh/rawjson"
 )
 
 // canonical is JSON as encode would write what it stands for: sorted keys, no spaces. Equal values give equal bytes. What an API server
@@ -26,7 +28,7 @@ func canonical(data json.RawMessage) (json.RawMessage, error) {
 // skipCanonical is the end of the value that begins at i, and whether encode would write exactly these bytes. Where that takes a closer look
 // (escapes, fractions, numbers of many digits), it says no.
 func skipCanonical(data []byte, i int) (end int, ok bool) {
-	switch c := byteAt(data, i); {
+	switch c := rawjson.At(data, i); {
 	case c == '{':
 		return skipCanonicalObject(data, i)
 	case c == '[':
@@ -45,13 +47,13 @@ func skipCanonical(data []byte, i int) (end int, ok bool) {
 }
 
 func skipCanonicalObject(data []byte, i int) (end int, ok bool) {
-	if byteAt(data, i+1) == '}' {
+	if rawjson.At(data, i+1) == '}' {
 		return i + 2, true
 	}
 	var previous []byte
 	for first := true; ; first = false {
 		begin := i + 1
-		if i, ok = skipPlainString(data, begin); !ok || byteAt(data, i) != ':' {
+		if i, ok = skipPlainString(data, begin); !ok || rawjson.At(data, i) != ':' {
 			return 0, false
 		}
 		key := data[begin+1 : i-1]
@@ -62,7 +64,7 @@ func skipCanonicalObject(data []byte, i int) (end int, ok bool) {
 		if i, ok = skipCanonical(data, i+1); !ok {
 			return 0, false
 		}
-		switch byteAt(data, i) {
+		switch rawjson.At(data, i) {
 		case ',':
 		case '}':
 			return i + 1, true
@@ -73,14 +75,14 @@ func skipCanonicalObject(data []byte, i int) (end int, ok bool) {
 }
 
 func skipCanonicalList(data []byte, i int) (end int, ok bool) {
-	if byteAt(data, i+1) == ']' {
+	if rawjson.At(data, i+1) == ']' {
 		return i + 2, true
 	}
 	for {
 		if i, ok = skipCanonical(data, i+1); !ok {
 			return 0, false
 		}
-		switch byteAt(data, i) {
+		switch rawjson.At(data, i) {
 		case ',':
 		case ']':
 			return i + 1, true
@@ -92,7 +94,7 @@ func skipCanonicalList(data []byte, i int) (end int, ok bool) {
 
 // skipPlainString is the end of the string that begins at i, and whether its characters stand for themselves.
 func skipPlainString(data []byte, i int) (end int, ok bool) {
-	if byteAt(data, i) != '"' {
+	if rawjson.At(data, i) != '"' {
 		return 0, false
 	}
 	for i++; i < len(data); i++ {
@@ -123,7 +125,7 @@ func skipShortInteger(data []byte, i int) (end int, ok bool) {
 	}
 	for end = begin; end < len(data) && '0' <= data[end] && data[end] <= '9'; end++ {
 	}
-	switch c := byteAt(data, end); {
+	switch c := rawjson.At(data, end); {
 	case end == begin, end-begin > maxShort, c == '.', c == 'e', c == 'E':
 		return 0, false
 	case data[begin] == '0' && (end-begin > 1 || begin > i):

@@ -9,6 +9,8 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh/rawjson"
 )
 
 // ruleMatch is what is read of one match of an HTTPRoute's rule, with the defaults of the API.
@@ -33,11 +35,11 @@ type headerMatch struct {
 func (h *headerMatch) decodeField(key []byte, value json.RawMessage) error {
 	switch string(key) {
 	case "name":
-		return decodeText(value, &h.name)
+		return rawjson.Text(value, &h.name)
 	case "value":
-		return decodeText(value, &h.value)
+		return rawjson.Text(value, &h.value)
 	case "type":
-		return decodeText(value, &h.kind)
+		return rawjson.Text(value, &h.kind)
 	}
 	return nil
 }
@@ -52,10 +54,10 @@ func anyMatch() ruleMatch {
 
 func decodeMatches(data json.RawMessage) ([]ruleMatch, error) {
 	var matches []ruleMatch
-	err := eachElement(data, func(element json.RawMessage) error {
+	err := rawjson.EachElement(data, func(element json.RawMessage) error {
 		m := anyMatch()
 		matches = append(matches, m)
-		return eachField(element, matches[len(matches)-1].decodeField)
+		return rawjson.EachField(element, matches[len(matches)-1].decodeField)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("matches: %w", err)
@@ -68,11 +70,11 @@ func (m *ruleMatch) decodeField(key []byte, value json.RawMessage) error {
 	case "path":
 		return m.decodePath(value)
 	case "method":
-		return decodeText(value, &m.method)
+		return rawjson.Text(value, &m.method)
 	case "headers":
-		return eachElement(value, func(header json.RawMessage) error {
+		return rawjson.EachElement(value, func(header json.RawMessage) error {
 			m.headers = append(m.headers, headerMatch{})
-			return eachField(header, m.headers[len(m.headers)-1].decodeField)
+			return rawjson.EachField(header, m.headers[len(m.headers)-1].decodeField)
 		})
 	}
 	return nil
@@ -80,14 +82,14 @@ func (m *ruleMatch) decodeField(key []byte, value json.RawMessage) error {
 
 func (m *ruleMatch) decodePath(data json.RawMessage) error {
 	hasType, hasValue := false, false
-	err := eachField(data, func(key []byte, value json.RawMessage) error {
+	err := rawjson.EachField(data, func(key []byte, value json.RawMessage) error {
 		switch string(key) {
 		case "type":
-			hasType = byteAt(value, 0) == '"'
-			return decodeText(value, &m.pathType)
+			hasType = rawjson.At(value, 0) == '"'
+			return rawjson.Text(value, &m.pathType)
 		case "value":
-			hasValue = byteAt(value, 0) == '"'
-			return decodeText(value, &m.path)
+			hasValue = rawjson.At(value, 0) == '"'
+			return rawjson.Text(value, &m.path)
 		}
 		return nil
 	})
@@ -98,7 +100,7 @@ func (m *ruleMatch) decodePath(data json.RawMessage) error {
 // matchTrees are the elements of a list of matches: as they are, or as trees where a path is to be written out.
 func matchTrees(data json.RawMessage, matches []ruleMatch) ([]any, error) {
 	trees := make([]any, 0, len(matches))
-	err := eachElement(data, func(element json.RawMessage) error {
+	err := rawjson.EachElement(data, func(element json.RawMessage) error {
 		if i := len(trees); i >= len(matches) || matches[i].explicit {
 			trees = append(trees, element)
 			return nil

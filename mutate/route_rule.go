@@ -13,6 +13,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/rawjson"
 )
 
 // route is what is read of a route before its rules are.
@@ -32,12 +33,12 @@ type route struct {
 // decodeRoute reads a route. Field names are compared with case, as the API server does.
 func decodeRoute(kind string, data []byte) (*route, error) {
 	r := &route{}
-	err := eachField(data, func(key []byte, value json.RawMessage) error {
+	err := rawjson.EachField(data, func(key []byte, value json.RawMessage) error {
 		switch string(key) {
 		case "metadata":
 			return kjson.UnmarshalCaseSensitivePreserveInts(value, &r.Metadata)
 		case "spec":
-			return eachField(value, r.decodeSpec)
+			return rawjson.EachField(value, r.decodeSpec)
 		}
 		return nil
 	})
@@ -53,7 +54,7 @@ func (r *route) decodeSpec(key []byte, value json.RawMessage) error {
 		return kjson.UnmarshalCaseSensitivePreserveInts(value, &r.Spec.ParentRefs)
 	case "rules":
 		r.Spec.Rules = nil
-		return eachElement(value, func(rule json.RawMessage) error {
+		return rawjson.EachElement(value, func(rule json.RawMessage) error {
 			r.Spec.Rules = append(r.Spec.Rules, rule)
 			return nil
 		})
@@ -81,11 +82,11 @@ type ruleFields struct {
 
 // decodeRule reads one rule.
 func decodeRule(kind string, raw json.RawMessage) (*rule, error) {
-	if byteAt(raw, 0) != '{' {
+	if rawjson.At(raw, 0) != '{' {
 		return nil, fmt.Errorf("decode rule of %s: not an object", kind)
 	}
 	r := &rule{raw: raw}
-	err := eachField(raw, func(key []byte, value json.RawMessage) (err error) {
+	err := rawjson.EachField(raw, func(key []byte, value json.RawMessage) (err error) {
 		switch string(key) {
 		case "matches":
 			if kind == mesh.KindHTTPRoute {
@@ -127,9 +128,9 @@ func (r *rule) decodeTree() error {
 		return err
 	}
 	tree := make(map[string]any)
-	err = eachField(data, func(key []byte, value json.RawMessage) (err error) {
+	err = rawjson.EachField(data, func(key []byte, value json.RawMessage) (err error) {
 		switch {
-		case string(key) == "matches" && byteAt(value, 0) == '[':
+		case string(key) == "matches" && rawjson.At(value, 0) == '[':
 			tree["matches"], err = matchTrees(value, r.Matches)
 		case string(key) == "filters", string(key) == "backendRefs":
 			var node any

@@ -70,16 +70,10 @@ type routeFacts struct {
 	namespace   string
 	annotations map[string]string
 	parents     mesh.RouteParents
-	rules       []routeRule
+	rules       []mesh.RouteObjectRule
 	deleted     bool
 	// invocations are the backendRefs that name companions' Services, in order.
 	invocations []invocation
-}
-
-// routeRule is the part of a rule that HTTPRoutes and GRPCRoutes write alike.
-type routeRule struct {
-	Filters     []gatewayv1.HTTPRouteFilter `json:"filters"`
-	BackendRefs []gatewayv1.HTTPBackendRef  `json:"backendRefs"`
 }
 
 // invocation is a backendRef that goes through an ingress companion and says for which app, by its rule's filters or its own.
@@ -93,36 +87,20 @@ type invocation struct {
 	mesh.Invocation
 }
 
-// routeJSON is the part of a route that is judged.
-type routeJSON struct {
-	Metadata struct {
-		Name              string            `json:"name"`
-		Namespace         string            `json:"namespace"`
-		Annotations       map[string]string `json:"annotations"`
-		DeletionTimestamp string            `json:"deletionTimestamp"`
-	} `json:"metadata"`
-	Spec struct {
-		ParentRefs []gatewayv1.ParentReference `json:"parentRefs"`
-		Rules      []routeRule                 `json:"rules"`
-	} `json:"spec"`
-}
-
 func readRoute(view *mesh.View, kind string, data []byte) (*routeFacts, error) {
-	var r routeJSON
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &r); err != nil {
+	r, err := mesh.ReadRoute(data)
+	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", kind, err)
 	}
 	facts := &routeFacts{
-		view: view,
-		kind: kind,
-		object: mesh.Object{
-			APIVersion: gatewayv1.GroupVersion.String(), Kind: kind, Namespace: r.Metadata.Namespace, Name: r.Metadata.Name,
-		},
-		namespace:   r.Metadata.Namespace,
-		annotations: r.Metadata.Annotations,
-		parents:     mesh.Parents(r.Metadata.Namespace, r.Spec.ParentRefs),
-		rules:       r.Spec.Rules,
-		deleted:     r.Metadata.DeletionTimestamp != "",
+		view:        view,
+		kind:        kind,
+		object:      mesh.Object{APIVersion: gatewayv1.GroupVersion.String(), Kind: kind, Namespace: r.Namespace, Name: r.Name},
+		namespace:   r.Namespace,
+		annotations: r.Annotations,
+		parents:     mesh.Parents(r.Namespace, r.ParentRefs),
+		rules:       r.Rules,
+		deleted:     r.Deleted,
 	}
 	for i := range facts.rules {
 		for b := range facts.rules[i].BackendRefs {

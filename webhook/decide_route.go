@@ -20,7 +20,8 @@ func mutateRoute(kind string) decider {
 		version: "v1",
 		need:    needOfRoute,
 		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
-			return mutated(mutate.Route(mutation(kind, request), world.View))
+			v, err := mutated(mutate.Route(mutation(kind, request), world.View))
+			return v, misfit(request, err)
 		},
 		open: routeOpen,
 	}
@@ -39,7 +40,7 @@ func validateRoute(kind string) decider {
 			}
 			findings, err := validate.Route(world, write)
 			if err != nil {
-				return verdict{}, fmt.Errorf("validate: %w", err)
+				return verdict{}, fmt.Errorf("validate: %w", misfit(request, err))
 			}
 			return verdict{findings: validate.ApplyModes(world.View, findings)}, nil
 		},
@@ -59,20 +60,31 @@ func needOfRoute(request *admissionv1.AdmissionRequest) (mesh.Need, error) {
 }
 
 func needOfRouteObject(request *admissionv1.AdmissionRequest, raw []byte) (mesh.Need, error) {
-	if request.Kind.Kind == kindGRPCRoute {
-		route, err := decode[gatewayv1.GRPCRoute](raw)
-		if err != nil {
-			return mesh.Need{}, err
-		}
-		route.Namespace = request.Namespace
-		return mesh.NeedOfGRPCRoute(route), nil
-	}
-	route, err := decode[gatewayv1.HTTPRoute](raw)
+	route, err := mesh.ReadRoute(raw)
 	if err != nil {
-		return mesh.Need{}, err
+		return mesh.Need{}, fmt.Errorf("%w: %w", errUndecodable, err)
 	}
 	route.Namespace = request.Namespace
-	return mesh.NeedOfHTTPRoute(route), nil
+	return route.Need(), nil
+}
+
+// misfit tells a route that does not fit its kind from a bug, of an error that a decision gave: decisions read of it what they need.
+func misfit(request *admissionv1.AdmissionRequest, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, raw := range versions(request) {
+		var misfit error
+		if request.Kind.Kind == mesh.KindGRPCRoute {
+			_, misfit = decode[gatewayv1.GRPCRoute](raw)
+		} else {
+			_, misfit = decode[gatewayv1.HTTPRoute](raw)
+		}
+		if misfit != nil {
+			return misfit
+		}
+	}
+	return err
 }
 
 // routeOpen says that a route could be in the mesh and would not be seen to be: it attaches to Gateways, and one of them or one of its

@@ -121,10 +121,10 @@ func TestMalformedReviews(t *testing.T) {
 		uid         types.UID
 	}{
 		{name: "empty", body: "", code: 400, reason: metav1.StatusReasonBadRequest, message: "daprise-webhook: malformed AdmissionReview: unexpected end of JSON input"},
-		{name: "null", body: "null", code: 400, reason: metav1.StatusReasonBadRequest, message: `daprise-webhook: malformed AdmissionReview: got "" "", want "admission.k8s.io/v1" "AdmissionReview"`},
+		{name: "null", body: "null", code: 400, reason: metav1.StatusReasonBadRequest, message: "daprise-webhook: malformed AdmissionReview: not an object"},
 		{name: "no JSON", body: "<html>", code: 400, reason: metav1.StatusReasonBadRequest, message: "daprise-webhook: malformed AdmissionReview: invalid character '<' looking for beginning of value"},
 		{name: "two values", body: minimal(nil) + minimal(nil), code: 400, reason: metav1.StatusReasonBadRequest, message: "daprise-webhook: malformed AdmissionReview: invalid character '{' after top-level value"},
-		{name: "a list", body: "[]", code: 400, reason: metav1.StatusReasonBadRequest, message: "daprise-webhook: malformed AdmissionReview: json: cannot unmarshal array into Go value of type v1.AdmissionReview"},
+		{name: "a list", body: "[]", code: 400, reason: metav1.StatusReasonBadRequest, message: "daprise-webhook: malformed AdmissionReview: not an object"},
 		{
 			name: "an older version", body: minimal(func(r map[string]any) { r["apiVersion"] = "admission.k8s.io/v1beta1" }), code: 400, uid: "u1",
 			reason: metav1.StatusReasonBadRequest, message: `daprise-webhook: request u1: malformed AdmissionReview: got "admission.k8s.io/v1beta1" "AdmissionReview", want "admission.k8s.io/v1" "AdmissionReview"`,

@@ -23,14 +23,15 @@ type layer struct {
 // layers is the import rule. Everything else of the product is not there yet:
 // a new package needs a line.
 func layers() []layer {
-	decisions := []string{"mesh", "mesh/policy", "mesh/companion", "mutate", "validate"}
+	decisions := []string{"mesh", "mesh/rawjson", "mesh/policy", "mesh/companion", "mutate", "validate"}
 	edges := append(slices.Clone(decisions), "webhook", "controller")
 	return []layer{
-		{pkg: "mesh", pure: true},
+		{pkg: "mesh", may: []string{"mesh/rawjson"}, pure: true},
+		{pkg: "mesh/rawjson", pure: true},
 		{pkg: "mesh/policy", may: []string{"mesh"}, pure: true},
 		{pkg: "mesh/companion", may: []string{"mesh"}, pure: true},
-		{pkg: "mutate", may: []string{"mesh"}, pure: true},
-		{pkg: "validate", may: []string{"mesh", "mesh/policy", "mesh/companion"}, pure: true},
+		{pkg: "mutate", may: []string{"mesh", "mesh/rawjson"}, pure: true},
+		{pkg: "validate", may: []string{"mesh", "mesh/rawjson", "mesh/policy", "mesh/companion"}, pure: true},
 		{pkg: "webhook", may: decisions},
 		{pkg: "controller", may: decisions},
 		// deploy holds the manifests as data, for the CLI to write.

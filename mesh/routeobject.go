@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mesh
+
+import (
+	"encoding/json"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh/rawjson"
+)
+
+// RouteObject is what decisions read of a route, as an HTTPRoute and a GRPCRoute write it alike.
+type RouteObject struct {
+	Name, Namespace string
+	Annotations     map[string]string
+	// Deleted says that the route is being deleted.
+	Deleted    bool
+	ParentRefs []gatewayv1.ParentReference
+	Rules      []RouteObjectRule
+}
+
+// RouteObjectRule is what decisions read of one rule.
+type RouteObjectRule struct {
+	Filters     []gatewayv1.HTTPRouteFilter
+	BackendRefs []gatewayv1.HTTPBackendRef
+}
+
+// ReadRoute reads a route's JSON, of which it skips what no decision asks for. An error means that what it reads does not fit.
+func ReadRoute(data []byte) (*RouteObject, error) {
+	r := &RouteObject{}
+	err := rawjson.EachField(data, func(key []byte, value json.RawMessage) error {
+		switch string(key) {
+		case "metadata":
+			return rawjson.EachField(value, r.readMetadata)
+		case "spec":
+			return rawjson.EachField(value, r.readSpec)
+		}
+		return nil
+	})
+	return r, err
+}
+
+func (r *RouteObject) readMetadata(key []byte, value json.RawMessage) error {
+	switch string(key) {
+	case "name":
+		return rawjson.Text(value, &r.Name)
+	case "namespace":
+		return rawjson.Text(value, &r.Namespace)
+	case "annotations":
+		r.Annotations = nil
+		return rawjson.EachField(value, func(key []byte, value json.RawMessage) error {
+			var text string
+			if err := rawjson.Text(value, &text); err != nil {
+				return err
+			}
+			if r.Annotations == nil {
+				r.Annotations = map[string]string{}
+			}
+			r.Annotations[string(key)] = text
+			return nil
+		})
+	case "deletionTimestamp":
+		var at string
+		err := rawjson.Text(value, &at)
+		r.Deleted = at != ""
+		return err
+	}
+	return nil
+}
+
+func (r *RouteObject) readSpec(key []byte, value json.RawMessage) error {
+	switch string(key) {
+	case "parentRefs":
+		return rawjson.Decode(value, &r.ParentRefs)
+	case "rules":
+		r.Rules = nil
+		return rawjson.EachElement(value, func(element json.RawMessage) error {
+			r.Rules = append(r.Rules, RouteObjectRule{})
+			return rawjson.EachField(element, r.Rules[len(r.Rules)-1].read)
+		})
+	}
+	return nil
+}
+
+func (r *RouteObjectRule) read(key []byte, value json.RawMessage) error {
+	switch string(key) {
+	case "filters":
+		return rawjson.Decode(value, &r.Filters)
+	case "backendRefs":
+		return rawjson.Decode(value, &r.BackendRefs)
+	}
+	return nil
+}
