@@ -63,7 +63,7 @@ func parse(args []string, log io.Writer) (settings, error) {
 	flags.StringVar(&s.dir, "dir", "", "folder of data, logs and the kubeconfig, kept afterwards (with -detach and -down: .cache/controlplane/up)")
 	flags.IntVar(&s.port, "port", 0, "port of the API server on 127.0.0.1 (0: any free one)")
 	flags.IntVar(&s.nodes, "nodes", 2, "number of nodes")
-	flags.StringVar(&s.crds, "crds", joinSets(controlplane.DefaultCRDs()), "CRDs to install, comma separated; also gateway-api/experimental, cert-manager; empty for none")
+	flags.StringVar(&s.crds, "crds", joinSets(controlplane.DefaultCRDs()), "CRDs to install, comma separated; also gateway-api/experimental, cert-manager, prometheus-operator; empty for none")
 	actions := map[string]*bool{
 		actionBuild:  flags.Bool(actionBuild, false, "build the programs and end"),
 		actionDetach: flags.Bool(actionDetach, false, "leave it running in the background"),

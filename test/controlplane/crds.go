@@ -34,6 +34,7 @@ const (
 	Cilium                 CRDSet = "cilium"
 	Dapr                   CRDSet = "dapr"
 	CertManager            CRDSet = "cert-manager"
+	PrometheusOperator     CRDSet = "prometheus-operator"
 )
 
 // DefaultCRDs is what a cluster has on which daprise is of use.
@@ -58,6 +59,8 @@ func (s CRDSet) folder() (module, folder string, err error) {
 		return parts.ModuleDapr, "charts/dapr/crds", nil
 	case CertManager:
 		return parts.ModuleCertManager, "deploy/crds", nil
+	case PrometheusOperator:
+		return parts.ModulePrometheus, "example/prometheus-operator-crd", nil
 	default:
 		return "", "", fmt.Errorf("%q: %w", string(s), ErrUnknownCRDSet)
 	}

@@ -77,9 +77,9 @@ func (cp *ControlPlane) apiServerFlags() []string {
 		"--service-account-signing-key-file=" + file(fileTokenKey),
 		"--service-account-key-file=" + file(fileTokenPublicKey),
 		"--authorization-mode=Node,RBAC",
-		// Added to the default ones, of which PodSecurity, the two admission webhook plugins and
-		// ValidatingAdmissionPolicy are some.
-		"--enable-admission-plugins=NodeRestriction,MutatingAdmissionPolicy,ValidatingAdmissionPolicy,PodSecurity",
+		// Added to the default ones, of which PodSecurity, the two admission webhook plugins,
+		// ValidatingAdmissionPolicy and, where there is one, MutatingAdmissionPolicy are some.
+		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
 		"--profiling=false",
 	}

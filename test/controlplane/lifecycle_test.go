@@ -138,6 +138,22 @@ func TestRestartOfTheAPIServerKeepsData(t *testing.T) {
 	}
 }
 
+func TestRestartOfEtcdKeepsData(t *testing.T) {
+	cp := controlplane.For(t, unlimited())
+	if _, err := cp.Kubectl(t.Context(), "create", "configmap", "kept"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cp.RestartEtcd(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cp.Kubectl(t.Context(), "get", "configmap", "kept"); err != nil {
+		t.Error(err)
+	}
+	if err := cp.Alive(); err != nil {
+		t.Errorf("after the outage: %v", err)
+	}
+}
+
 func waitToBeKilled() {
 	cp, err := controlplane.Start(context.Background(), unlimited())
 	if err != nil {

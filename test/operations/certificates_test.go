@@ -28,15 +28,16 @@ func certificates(t *testing.T) {
 		kubectl(t, "patch", hooks, "--type=json", "-p", "["+strings.Join(operations, ",")+"]")
 	}
 	now := time.Now()
-	good := certificateOf{trusted, now.Add(-time.Hour), now.Add(time.Hour)}
+	good := certificateOf{account, trusted, now.Add(-time.Hour), now.Add(time.Hour)}
 	for i, bad := range []struct {
 		name string
 		certificateOf
 		says string
 	}{
-		{"of another CA", certificateOf{other, now.Add(-time.Hour), now.Add(time.Hour)}, "certificate signed by unknown authority"},
-		{"expired", certificateOf{trusted, now.Add(-2 * time.Hour), now.Add(-time.Hour)}, "certificate has expired or is not yet valid"},
-		{"not yet valid", certificateOf{trusted, now.Add(time.Hour), now.Add(2 * time.Hour)}, "certificate has expired or is not yet valid"},
+		{"of another CA", certificateOf{account, other, now.Add(-time.Hour), now.Add(time.Hour)}, "certificate signed by unknown authority"},
+		{"expired", certificateOf{account, trusted, now.Add(-2 * time.Hour), now.Add(-time.Hour)}, "certificate has expired or is not yet valid"},
+		{"of another Service", certificateOf{"other", trusted, now.Add(-time.Hour), now.Add(time.Hour)}, "certificate is valid for other.daprise-system.svc, not daprise-webhook.daprise-system.svc"},
+		{"not yet valid", certificateOf{account, trusted, now.Add(time.Hour), now.Add(2 * time.Hour)}, "certificate has expired or is not yet valid"},
 	} {
 		t.Run(bad.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -47,6 +48,9 @@ func certificates(t *testing.T) {
 			cluster.Eventually(t, func() error { return r.ready(t) })
 			bad.write(t, dir)
 			enrol(t, fmt.Sprintf("certificates-%d", i))
+			good.swap(t, dir)
+			cluster.Eventually(t, r.logged("private key does not match public key"))
+			apply(t, in(fmt.Sprintf("certificates-%d", i), route))
 			if err := r.ready(t); err != nil {
 				t.Error(err)
 			}
@@ -61,14 +65,18 @@ func (r *replica) unready(t *testing.T, why string) func() error {
 		if r.ready(t) == nil {
 			t.Fatal("ready")
 		}
+		return r.logged(why)()
+	}
+}
+
+// logged is nil once the replica's log says so.
+func (r *replica) logged(text string) func() error {
+	return func() error {
 		log, err := os.ReadFile(shared.LogPath(r.name))
-		if err != nil {
-			t.Fatal(err)
+		if err == nil && !strings.Contains(string(log), text) {
+			err = fmt.Errorf("the log does not say %q", text)
 		}
-		if !strings.Contains(string(log), why) {
-			return fmt.Errorf("the log does not say %q", why)
-		}
-		return nil
+		return err
 	}
 }
 
@@ -85,18 +93,38 @@ func (r *replica) ready(t *testing.T) error {
 
 // certificateOf is a certificate for daprise's Service.
 type certificateOf struct {
+	service  string
 	by       *authority
 	from, to time.Time
 }
 
 func (c certificateOf) write(t *testing.T, dir string) {
 	t.Helper()
+	certificate, key := c.issue(t)
+	keep(t, dir, certificate, key)
+}
+
+// swap writes a certificate with the key of another one.
+func (c certificateOf) swap(t *testing.T, dir string) {
+	t.Helper()
+	certificate, _ := c.issue(t)
+	_, key := c.issue(t)
+	keep(t, dir, certificate, key)
+}
+
+func (c certificateOf) issue(t *testing.T) (certificate, key []byte) {
+	t.Helper()
 	certificate, key, err := c.by.issue(&x509.Certificate{
-		DNSNames: []string{account + "." + system + ".svc"}, NotBefore: c.from, NotAfter: c.to, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: []string{c.service + "." + system + ".svc"}, NotBefore: c.from, NotAfter: c.to, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return certificate, key
+}
+
+func keep(t *testing.T, dir string, certificate, key []byte) {
+	t.Helper()
 	for name, data := range map[string][]byte{"tls.crt": certificate, "tls.key": key} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)

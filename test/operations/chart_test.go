@@ -44,14 +44,20 @@ func byName(objects []*unstructured.Unstructured) map[string]any {
 func TestChartSaysTheSame(t *testing.T) {
 	tests := []struct {
 		name, folder string
+		components   []string
 		args         []string
 	}{
 		{name: "default", folder: "base"},
+		{name: "self-signed", folder: "overlays/self-signed", args: []string{"--set", "certificates.mode=self"}},
 		{name: "cert-manager", folder: "overlays/cert-manager", args: []string{"--set", "certificates.mode=cert-manager"}},
+		{name: "dev", folder: "overlays/dev", args: []string{
+			"--set", "replicas=1,logLevel=DEBUG,lameDuck=1s,proof.interval=10s,image.repository=daprise-webhook,image.tag=dev",
+		}},
+		{name: "syntax policy", folder: "base", components: []string{"components/syntax"}, args: []string{"--set", "syntaxPolicy.enabled=true"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			want := byName(kustomized(t, tt.folder))
+			want := byName(append(kustomized(t, tt.folder), componentsOf(t, tt.components)...))
 			delete(want, "Namespace /daprise-system")
 			if diff := cmp.Diff(want, byName(template(t, tt.args...))); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -60,11 +66,31 @@ func TestChartSaysTheSame(t *testing.T) {
 	}
 }
 
+// componentsOf are the objects that components add.
+func componentsOf(t *testing.T, folders []string) []*unstructured.Unstructured {
+	t.Helper()
+	var all []*unstructured.Unstructured
+	for _, folder := range folders {
+		// A component is built as a part of something.
+		dir := t.TempDir()
+		relative, err := filepath.Rel(dir, filepath.Join(root, "deploy", folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\ncomponents: [" + relative + "]\n"
+		if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, built(t, dir)...)
+	}
+	return all
+}
+
 // everything switches on what is off.
 func everything() []string {
 	return []string{
 		"--set", "networkPolicy.enabled=true", "--set", "monitoring.serviceMonitor.enabled=true", "--set", "monitoring.prometheusRule.enabled=true",
-		"--set", "monitoring.dashboard.enabled=true", "--set", "rbac.aggregateToEdit=true",
+		"--set", "monitoring.dashboard.enabled=true", "--set", "rbac.aggregateToEdit=true", "--set", "syntaxPolicy.enabled=true",
 	}
 }
 
@@ -102,6 +128,18 @@ func TestValuesChangeWhatTheyName(t *testing.T) {
 			"an issuer of theirs", []string{"--set", "certificates.mode=cert-manager,certificates.issuerRef.name=corp,certificates.issuerRef.kind=ClusterIssuer"}, "Certificate", "daprise-webhook-serving",
 			[]string{"spec", "issuerRef"}, map[string]any{"name": "corp", "kind": "ClusterIssuer"},
 		},
+		{
+			"the proof's namespace and interval", []string{"--set", "proof.namespace=teams,proof.interval=5m"}, "Deployment", "daprise-webhook",
+			[]string{"spec", "template", "spec", "containers", "0", "args"}, []any{"--config=/etc/daprise/config.yaml", "--proof-namespace=teams", "--proof-interval=5m"},
+		},
+		{
+			"no proof", []string{"--set", "proof.interval=0s"}, "Deployment", "daprise-webhook",
+			[]string{"spec", "template", "spec", "containers", "0", "args", "1"}, "--proof-interval=0s",
+		},
+		{
+			"exempt namespaces, for the syntax policy too", []string{"--set", "syntaxPolicy.enabled=true,config.exemptNamespaces={a,kube-system}"}, "ValidatingAdmissionPolicy", "daprise-syntax",
+			[]string{"spec", "matchConstraints", "namespaceSelector", "matchExpressions", "0", "values"}, []any{"a", "daprise-system", "kube-system"},
+		},
 		{"node selector", []string{"--set", "nodeSelector.pool=system"}, "Deployment", "daprise-webhook", []string{"spec", "template", "spec", "nodeSelector", "pool"}, "system"},
 	}
 	for _, tt := range tests {
@@ -135,6 +173,12 @@ func at(t *testing.T, value any, path []string) any {
 		}
 	}
 	return value
+}
+
+func TestNoSyntaxPolicyUnasked(t *testing.T) {
+	if find(template(t), "ValidatingAdmissionPolicy", "daprise-syntax") != nil {
+		t.Error("the optional policy is there by default")
+	}
 }
 
 func TestOneReplicaHasNoBudget(t *testing.T) {
@@ -176,16 +220,23 @@ func TestSchemaRefuses(t *testing.T) {
 		"another certificate":    "certificates.mode=none",
 		"a scraper of all pods":  "networkPolicy.scrapers[0].namespace=a",
 		"no images":              "config.dapr.images=null",
+		"a proof without a unit": "proof.interval=60",
+		"a proof of nowhere":     "proof.namespace=",
+		"a policy half on":       "syntaxPolicy.enabled=maybe",
 		"an address and no CIDR": "networkPolicy.apiServer.cidrs={10.0.0.1}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if text, err := runHelm(t, "template", release, chart(), "--namespace", "daprise-system", "--set", set); err == nil {
-				t.Errorf("accepted --set %s:\n%s", set, text)
+			for _, e := range engines() {
+				if text, err := e.run(t.Context(), "template", release, chart(), "--namespace", "daprise-system", "--set", set); err == nil {
+					t.Errorf("Helm %s accepts --set %s:\n%s", e.version, set, text)
+				}
 			}
 		})
 	}
-	if _, err := runHelm(t, "template", release, chart(), "--namespace", "default"); err == nil || !strings.Contains(err.Error(), "daprise-system") {
-		t.Errorf("another namespace: %v", err)
+	for _, e := range engines() {
+		if _, err := e.run(t.Context(), "template", release, chart(), "--namespace", "default"); err == nil || !strings.Contains(err.Error(), "daprise-system") {
+			t.Errorf("Helm %s, another namespace: %v", e.version, err)
+		}
 	}
 }
 

@@ -39,6 +39,8 @@ func TestFaults(t *testing.T) {
 		{"a watch goes silent", aWatchGoesSilent},
 		{"foreign webhooks before and after ours", foreignWebhooks},
 		{"large objects", largeObjects},
+		{"the API server and etcd restart", theControlPlaneRestarts},
+		{"the CA is replaced under load", theCAIsReplaced},
 		{"certificates", certificates},
 		{"permissions", permissions},
 	} {

@@ -42,7 +42,13 @@ func kustomized(t *testing.T, folder string) []*unstructured.Unstructured {
 // kustomizedIn is what a folder of deploy/ says in another tree of this repository.
 func kustomizedIn(t *testing.T, tree, folder string) []*unstructured.Unstructured {
 	t.Helper()
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(tree, "deploy", folder))
+	return built(t, filepath.Join(tree, "deploy", folder))
+}
+
+// built is what kustomize makes of a folder.
+func built(t *testing.T, dir string) []*unstructured.Unstructured {
+	t.Helper()
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ package operations_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,26 +13,29 @@ import (
 	"testing"
 
 	"github.com/daprise/daprise/test/cluster"
-	"github.com/daprise/daprise/test/controlplane"
+	"github.com/daprise/daprise/test/controlplane/parts"
 )
 
-// install installs the chart, or upgrades it, with Pods that no node can take.
-func install(t *testing.T, args ...string) {
+// install installs a chart, or upgrades to it, with Pods that no node can take.
+func (e engine) install(t *testing.T, chart string, args ...string) {
 	t.Helper()
-	out, err := runHelm(t, append([]string{
-		"upgrade", "--install", release, anyVersion(t), "--namespace", system, "--create-namespace", "--set-string", "nodeSelector.nowhere=true",
+	out, err := e.run(t.Context(), append([]string{
+		"upgrade", "--install", release, anyVersion(t, chart), "--namespace", system, "--create-namespace", "--set-string", "nodeSelector.nowhere=true",
 	}, args...)...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
 
-// anyVersion is the chart without its kubeVersion: an API server that is built outside of its release says that it is v0.0.0-master.
-func anyVersion(t *testing.T) string {
+// anyVersion is a chart without its kubeVersion: an API server that is built outside of its release says that it is v0.0.0-master.
+func anyVersion(t *testing.T, chart string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "daprise")
-	if err := os.CopyFS(dir, os.DirFS(chart())); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(chart)); err != nil {
 		t.Fatal(err)
+	}
+	if newest, err := parts.ChosenRelease(); err != nil || newest != parts.Newest {
+		return dir
 	}
 	file := filepath.Join(dir, "Chart.yaml")
 	data, err := os.ReadFile(file)
@@ -46,20 +48,20 @@ func anyVersion(t *testing.T) string {
 	return dir
 }
 
-// helmInstalled installs the chart for one test.
-func helmInstalled(t *testing.T) {
+// installed installs a chart for one test.
+func (e engine) installed(t *testing.T, chart string) {
 	t.Helper()
-	install(t)
+	e.install(t, chart)
 	t.Cleanup(func() {
-		if out, err := helmIn(context.Background(), "uninstall", release, "--namespace", system, "--ignore-not-found"); err != nil {
+		if out, err := e.run(context.Background(), "uninstall", release, "--namespace", system, "--ignore-not-found"); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
 }
 
-func uninstall(t *testing.T) {
+func (e engine) uninstall(t *testing.T) {
 	t.Helper()
-	if out, err := runHelm(t, "uninstall", release, "--namespace", system, "--wait", "--timeout", "60s"); err != nil {
+	if out, err := e.run(t.Context(), "uninstall", release, "--namespace", system, "--wait", "--timeout", "60s"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
@@ -67,13 +69,19 @@ func uninstall(t *testing.T) {
 // TestLifecycle: installed by Helm into an empty cluster, upgraded in place, uninstalled under a mesh that serves on, unmanaged, and
 // installed again over it.
 func TestLifecycle(t *testing.T) {
-	const ns = "lifecycle"
-	helmInstalled(t)
+	for _, e := range engines() {
+		t.Run("Helm "+e.version, func(t *testing.T) { lifecycle(t, e) })
+	}
+}
+
+func lifecycle(t *testing.T, e engine) {
+	ns := "lifecycle-" + e.version
+	e.installed(t, chart())
 	r := startReplica(t)
 	enrol(t, ns)
 	refused(t, "[DPR301]", strings.ReplaceAll(in(ns, service), "enabled", "enable"))
 
-	install(t, "--set", "config.defaults.coverage=warn", "--set", "replicas=3")
+	e.install(t, chart(), "--set", "config.defaults.coverage=warn", "--set", "replicas=3")
 	if replicas := field(t, ".spec.replicas", "deployment", "-n", system, account); replicas != "3" {
 		t.Errorf("%s replicas after the upgrade", replicas)
 	}
@@ -86,11 +94,9 @@ func TestLifecycle(t *testing.T) {
 	})
 
 	before := target(t, ns)
-	uninstall(t)
+	e.uninstall(t)
 	r.end(t, 0)
-	if left := kubectl(t, "get", "mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,clusterroles", "-o", "name"); strings.Contains(left, "daprise") {
-		t.Errorf("uninstalling left:\n%s", left)
-	}
+	nothingLeft(t)
 	for _, kind := range []string{"deployment/whoami-dapr", "daemonset/ingress-dapr", "service/whoami-dapr", "service/ingress-dapr"} {
 		if field(t, ".metadata.name", kind, "-n", ns) == "" {
 			t.Errorf("%s is gone", kind)
@@ -104,17 +110,52 @@ func TestLifecycle(t *testing.T) {
 	kubectl(t, "label", "-n", ns, "service/whoami", "some=label")
 	kubectl(t, "delete", "-n", ns, "httproute/other-route", "ciliumnetworkpolicy/to-whoami")
 
-	install(t)
+	e.install(t, chart())
 	startReplica(t)
 	apply(t, in(ns, policies), in(ns, route))
 	refused(t, "[DPR301]", strings.ReplaceAll(in(ns, service), "enabled", "enable"))
 }
 
-// refused applies documents that must be refused with a text that holds want.
-func refused(t *testing.T, want string, documents ...string) {
+// nothingLeft of daprise at the API server, but its namespace.
+func nothingLeft(t *testing.T) {
 	t.Helper()
-	text, err := try(t, documents...)
-	if failed := (*controlplane.KubectlError)(nil); !errors.As(err, &failed) || !strings.Contains(text, want) {
-		t.Fatalf("want a refusal with %q, got %v\n%s", want, err, text)
+	if left := kubectl(t, "get", "mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,clusterroles", "-o", "name"); strings.Contains(left, "daprise") {
+		t.Errorf("uninstalling left:\n%s", left)
+	}
+}
+
+// TestChartUpgrade: the chart of an earlier commit is upgraded to today's and rolled back, with a route in place, by either Helm and from one
+// to the next.
+func TestChartUpgrade(t *testing.T) {
+	source := formerSource(t)
+	former := filepath.Join(source, "deploy", "helm", "daprise")
+	for _, tt := range []struct{ by, then engine }{{helm3(), helm3()}, {helm4(), helm4()}, {helm3(), helm4()}} {
+		t.Run("Helm "+tt.by.version+", then "+tt.then.version, func(t *testing.T) {
+			ns := "chart-" + tt.by.version + "-" + tt.then.version
+			tt.by.installed(t, former)
+			old := startFormer(t, source)
+			enrol(t, ns)
+			stored := target(t, ns)
+			serves := func(when string) {
+				t.Helper()
+				refused(t, "[DPR301]", strings.ReplaceAll(in(ns, service), "enabled", "enable"))
+				apply(t, in(ns, gateway), in(ns, service), in(ns, policies), in(ns, route), strings.ReplaceAll(in(ns, route), "whoami-route", when))
+				for _, name := range []string{"whoami-route", when} {
+					if have := field(t, ".spec.rules[*].filters[*].urlRewrite.path", "httproute", "-n", ns, name); have != stored {
+						t.Errorf("%s: route %s leads to %s, want %s", when, name, have, stored)
+					}
+				}
+			}
+			tt.then.install(t, chart())
+			upgraded := startReplica(t)
+			old.end(t, lameDuck*3)
+			serves("upgraded")
+			if out, err := tt.then.run(t.Context(), "rollback", release, "1", "--namespace", system); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			startFormer(t, source)
+			upgraded.end(t, lameDuck*3)
+			serves("rolled-back")
+		})
 	}
 }

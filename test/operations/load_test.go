@@ -93,6 +93,13 @@ func (l *load) await(calls int) {
 	<-done
 }
 
+// sofar is how many admissions were asked for.
+func (l *load) sofar() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calls
+}
+
 // stop ends the load and tells what became of it.
 func (l *load) stop() (calls int, failures []error) {
 	l.cancel()

@@ -4,6 +4,7 @@ package operations_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -103,4 +104,13 @@ func try(t *testing.T, documents ...string) (string, error) {
 func field(t *testing.T, path string, object ...string) string {
 	t.Helper()
 	return strings.TrimSpace(kubectl(t, append([]string{"get", "--ignore-not-found", "-o", "jsonpath={" + path + "}"}, object...)...))
+}
+
+// refused applies documents that must be refused with a text that holds want.
+func refused(t *testing.T, want string, documents ...string) {
+	t.Helper()
+	text, err := try(t, documents...)
+	if failed := (*controlplane.KubectlError)(nil); !errors.As(err, &failed) || !strings.Contains(text, want) {
+		t.Fatalf("want a refusal with %q, got %v\n%s", want, err, text)
+	}
 }

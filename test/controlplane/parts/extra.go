@@ -53,15 +53,15 @@ func (e Extra) build(ctx context.Context, root string, log io.Writer) (string, e
 		key = fmt.Sprintf("%s-%x", key, sha256.Sum256([]byte(e.Prepared)))[:len(key)+9]
 	}
 	cache := filepath.Join(CacheDir(root), "extra")
-	built := Programs{dir: filepath.Join(cache, key)}
+	dir := folder(filepath.Join(cache, key))
 	exists := func() bool {
-		_, err := os.Stat(built.Path(e.Name))
+		_, err := os.Stat(dir.path(e.Name))
 		return err == nil
 	}
 	if exists() {
-		return built.Path(e.Name), nil
+		return dir.path(e.Name), nil
 	}
-	if err := os.MkdirAll(built.dir, 0o755); err != nil {
+	if err := os.MkdirAll(string(dir), 0o755); err != nil {
 		return "", fmt.Errorf("build %s: %w", e.Name, err)
 	}
 	lock, err := LockAny(ctx, log, "another build of "+e.Name, filepath.Join(cache, "build.lock"))
@@ -69,17 +69,17 @@ func (e Extra) build(ctx context.Context, root string, log io.Writer) (string, e
 		return "", err
 	}
 	if !exists() {
-		err = e.buildIn(ctx, built, module, log)
+		err = e.buildIn(ctx, dir, module, log)
 	}
-	return built.Path(e.Name), errors.Join(err, lock.Unlock())
+	return dir.path(e.Name), errors.Join(err, lock.Unlock())
 }
 
-func (e Extra) buildIn(ctx context.Context, built Programs, module string, log io.Writer) error {
+func (e Extra) buildIn(ctx context.Context, dir folder, module string, log io.Writer) error {
 	if e.Prepare != nil {
 		if err := e.Prepare(ctx, log); err != nil {
 			return fmt.Errorf("prepare the build of %s: %w", e.Name, err)
 		}
 	}
 	one := program{pkg: e.Package, name: e.Name, generated: e.Prepare != nil}
-	return built.buildOne(ctx, module, one, progress{log: log, label: e.Name})
+	return set{module: module}.buildOne(ctx, dir, one, progress{log: log, label: e.Name})
 }

@@ -20,6 +20,7 @@ const (
 	ModuleCilium      = "github.com/cilium/cilium"
 	ModuleDapr        = "github.com/dapr/dapr"
 	ModuleCertManager = "github.com/cert-manager/cert-manager"
+	ModulePrometheus  = "github.com/prometheus-operator/prometheus-operator"
 	ModuleKwok        = "sigs.k8s.io/kwok"
 )
 
@@ -58,7 +59,7 @@ func FindModules(ctx context.Context, root string, log io.Writer) (Modules, erro
 func download(ctx context.Context, module string, log io.Writer) (Modules, error) {
 	tell(log, "finding the modules of the manifests")
 	crds := filepath.Join(module, "crds")
-	found, err := goModDownload(ctx, crds, ModuleGatewayAPI, ModuleCilium, ModuleDapr, ModuleCertManager)
+	found, err := goModDownload(ctx, crds, ModuleGatewayAPI, ModuleCilium, ModuleDapr, ModuleCertManager, ModulePrometheus)
 	if err != nil {
 		return Modules{}, err
 	}

@@ -88,6 +88,33 @@ func TestCRDVersionsAreTheProductsOwn(t *testing.T) {
 	}
 }
 
+// The oldest release is the oldest that the chart admits, so that what it promises is tried.
+func TestOldestIsWhatTheChartAdmits(t *testing.T) {
+	dir := root(t)
+	version, err := parts.KubernetesVersion(dir, parts.Oldest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chart, err := os.ReadFile(filepath.Join(dir, "deploy", "helm", "daprise", "Chart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admits := regexp.MustCompile(`(?m)^kubeVersion: ">=(\d+\.\d+)\.0-0"$`).FindSubmatch(chart)
+	if admits == nil {
+		t.Fatal("Chart.yaml has no kubeVersion")
+	}
+	if minor := regexp.MustCompile(`^v(\d+\.\d+)\.`).FindStringSubmatch(version); minor == nil || minor[1] != string(admits[1]) {
+		t.Errorf("the chart admits %s and later, hack/controlplane/oldest is %s", admits[1], version)
+	}
+}
+
+func TestUnknownRelease(t *testing.T) {
+	t.Setenv(parts.ReleaseVariable, "1.20")
+	if _, err := parts.Build(t.Context(), root(t), nil); !errors.Is(err, parts.ErrUnknownRelease) {
+		t.Errorf("error is %v, want ErrUnknownRelease", err)
+	}
+}
+
 func TestLockIsExclusive(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	held, err := parts.TryLock(path)
