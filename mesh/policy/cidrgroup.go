@@ -39,6 +39,7 @@ func CIDRGroupOf(g *ciliumv2.CiliumCIDRGroup) CIDRGroup {
 func (s *Set) WithCIDRGroups(groups ...CIDRGroup) *Set {
 	c := *s
 	c.groups = slices.Clone(groups)
+	c.candidates = c.everywhere()
 	return &c
 }
 

@@ -4,9 +4,9 @@ package policy
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/daprise/daprise/mesh"
 )
@@ -41,10 +41,20 @@ type need struct {
 	sending bool
 }
 
-// exposed is a port of the isolated set, with those who may reach it.
+// exposed is a port of the isolated set, with those who may reach it: companions, and others.
 type exposed struct {
-	port    int32
-	allowed []Source
+	port       int32
+	companions []mesh.AppRef
+	others     []Source
+}
+
+// sources are all who may reach the port.
+func (e exposed) sources() []Source {
+	var list []Source
+	for _, ref := range e.companions {
+		list = append(list, companionSources(ref)...)
+	}
+	return append(list, e.others...)
 }
 
 // String is `ingress companion "ingress" (default)` or `companion "whoami" (default)`.
@@ -61,10 +71,11 @@ func companionEnd(ref mesh.AppRef, component mesh.Component, e *Endpoint) end {
 }
 
 func describe(ref mesh.AppRef, component mesh.Component) string {
+	name := "companion " + strconv.Quote(ref.ID) + " (" + ref.Namespace + ")"
 	if component == mesh.ComponentIngress {
-		return fmt.Sprintf("ingress companion %q (%s)", ref.ID, ref.Namespace)
+		return "ingress " + name
 	}
-	return fmt.Sprintf("companion %q (%s)", ref.ID, ref.Namespace)
+	return name
 }
 
 // gatewayEnd is every gateway of the cluster, which Cilium knows by one identity.
@@ -96,7 +107,9 @@ func ofIngress(view *mesh.View, g mesh.Ingress) *companion {
 	}
 	from := gatewayEnd()
 	c.flows = []need{{from: from, to: c.end(), port: mesh.PortHTTP}}
-	c.ports = []exposed{{mesh.PortHTTP, gateway}, {mesh.PortPublic, nil}, {mesh.PortGRPC, gateway}, {mesh.PortInternal, nil}}
+	c.ports = []exposed{
+		{port: mesh.PortHTTP, others: gateway}, {port: mesh.PortPublic}, {port: mesh.PortGRPC, others: gateway}, {port: mesh.PortInternal},
+	}
 	if g.GRPC {
 		c.flows = append(c.flows, need{from: from, to: c.end(), port: mesh.PortGRPC})
 	}
@@ -110,24 +123,27 @@ func ofApp(view *mesh.View, app mesh.App) *companion {
 		ref: app.AppRef, component: mesh.ComponentApp, owner: app.Owner.Object,
 		endpoint: companionEndpoint(view, app.AppRef, mesh.ComponentApp, companionPorts(app.HTTPPort(), app.GRPCPort())),
 	}
-	var callers []Source
-	for _, ref := range callersOf(view, app) {
+	callers := callersOf(view, app)
+	for _, ref := range callers {
 		component := componentOf(view, ref)
 		from := companionEnd(ref, component, companionEndpoint(view, ref, component, nil))
 		c.flows = append(c.flows, need{from: from, to: c.end(), port: mesh.PortInternal})
-		callers = append(callers, companionSources(ref)...)
 	}
 	c.flows = append(c.flows, c.backends(view, app)...)
 	// Policies come before routes in every first install, so an enrolled Gateway's companion may be let in before it routes to the
 	// app (docs/adr/0001).
 	for _, g := range view.Ingresses {
-		callers = append(callers, companionSources(g.AppRef)...)
+		if !slices.Contains(callers, g.AppRef) {
+			callers = append(callers, g.AppRef)
+		}
 	}
 	var own []Source
 	if app.DaprAPI {
 		own = []Source{{Namespace: app.Namespace, Labels: app.Selector}}
 	}
-	c.ports = []exposed{{mesh.PortInternal, callers}, {app.HTTPPort(), own}, {mesh.PortPublic, nil}, {app.GRPCPort(), own}}
+	c.ports = []exposed{
+		{port: mesh.PortInternal, companions: callers}, {port: app.HTTPPort(), others: own}, {port: mesh.PortPublic}, {port: app.GRPCPort(), others: own},
+	}
 	return c
 }
 
@@ -138,6 +154,17 @@ func companionSources(ref mesh.AppRef) []Source {
 		{Namespace: ref.Namespace, Labels: map[string]string{mesh.LabelCompanion: ref.ID}},
 		{Namespace: ref.Namespace, Labels: map[string]string{mesh.AnnotationAppID: ref.ID}},
 		{Namespace: ref.Namespace, Labels: map[string]string{keyServiceAccount: mesh.CompanionName(ref.ID)}},
+	}
+}
+
+// companionSelectors are companionSources as selectors.
+func companionSelectors(ref mesh.AppRef) []selector {
+	in, id := equals(sourceK8s, keyNamespace, ref.Namespace), []string{ref.ID}
+	named := func(key string, values []string) selector {
+		return selector{{source: sourceK8s, key: key, values: values}, in}
+	}
+	return []selector{
+		named(mesh.LabelCompanion, id), named(mesh.AnnotationAppID, id), named(keyServiceAccount, []string{mesh.CompanionName(ref.ID)}),
 	}
 }
 

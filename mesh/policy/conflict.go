@@ -151,6 +151,13 @@ func (s *Set) conflict(e Endpoint, rules []*rule) conflict {
 	return fromZeroAmong(rules)
 }
 
+// mayConflict says whether there is anything about rules that could be a conflict; there is nothing about most.
+func (s *Set) mayConflict(rules [][]*rule) bool {
+	return s.cilium < sinceZeroRanges || slices.ContainsFunc(rules, func(rules []*rule) bool {
+		return slices.ContainsFunc(rules, func(r *rule) bool { return r.demanding })
+	})
+}
+
 // unmerged says which rules for one subject Cilium cannot merge.
 func (s *Set) unmerged(e Endpoint, rules []*rule) conflict {
 	if !slices.ContainsFunc(rules, func(r *rule) bool { return r.demanding }) {

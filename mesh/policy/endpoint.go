@@ -87,7 +87,10 @@ func (e Endpoint) identity(cluster string, cilium release) identity {
 
 func (id identity) sort() {
 	slices.SortFunc(id, func(a, b label) int {
-		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.source, b.source), cmp.Compare(a.value, b.value))
+		if c := cmp.Compare(a.key, b.key); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.value, b.value))
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daprise/daprise/mesh"
 )
 
 // Source is a set of sources that are allowed to reach an endpoint: an entity, or pods by their labels.
@@ -53,6 +55,7 @@ func (s *Set) Exposure(target Endpoint, port int32, allowed []Source, namespaces
 // question is what an exposure is asked for: who is allowed, and what is known of namespaces.
 type question struct {
 	allowed    []Source
+	companions []mesh.AppRef
 	namespaces map[string]map[string]string
 	// earlier is another exposure of the same target: whoever got in then counts as allowed.
 	earlier *exposure
@@ -185,6 +188,9 @@ func (x *exposure) keptOut() []selector {
 			none = append(none, a.selector())
 		}
 	}
+	for _, ref := range x.companions {
+		none = append(none, companionSelectors(ref)...)
+	}
 	if x.earlier != nil {
 		none = append(none, x.earlier.podsLetIn()...)
 	}
@@ -279,8 +285,8 @@ func entities() []candidate {
 // stretch that no block of any rule divides.
 func (x *exposure) candidates() iter.Seq[*candidate] {
 	return func(yield func(*candidate) bool) {
-		for i := range x.set.entities {
-			if !yield(&x.set.entities[i]) {
+		for i := range x.set.candidates {
+			if !yield(&x.set.candidates[i]) {
 				return
 			}
 		}
@@ -296,8 +302,7 @@ func (x *exposure) candidates() iter.Seq[*candidate] {
 }
 
 func (x *exposure) outside() []candidate {
-	// The lowest addresses begin the first stretch of each family.
-	addresses := []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
+	var addresses []netip.Addr
 	for _, rules := range [][]*rule{x.allows, x.denies} {
 		for _, r := range rules {
 			for i := range r.peers {
@@ -310,13 +315,24 @@ func (x *exposure) outside() []candidate {
 			}
 		}
 	}
+	return x.set.at(addresses)
+}
+
+// at are the candidates at addresses outside the cluster.
+func (s *Set) at(addresses []netip.Addr) []candidate {
 	list := make([]candidate, 0, 2*len(addresses))
 	for _, a := range addresses {
 		for _, e := range []Endpoint{{Address: a}, {Entity: EntityKubeAPIServer, Address: a}} {
-			list = append(list, candidate{e, x.set.identity(e)})
+			list = append(list, candidate{e, s.identity(e)})
 		}
 	}
 	return list
+}
+
+// everywhere are the candidates that there are whatever rules say: the entities, and the lowest addresses, which begin the first stretch of
+// each family.
+func (s *Set) everywhere() []candidate {
+	return append(entities(), s.at([]netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()})...)
 }
 
 // after is the first address behind a block, invalid at the end of the address space.

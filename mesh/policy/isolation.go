@@ -18,7 +18,7 @@ func (j *judge) isolation(was *judge) []mesh.Finding {
 	var findings []mesh.Finding
 	reported := map[string]bool{}
 	for _, port := range j.c.ports {
-		q := question{allowed: port.allowed, namespaces: j.view.Namespaces}
+		q := question{allowed: port.others, companions: port.companions, namespaces: j.view.Namespaces}
 		if was != nil {
 			q.earlier = newExposure(was.self(), port.port, question{namespaces: was.view.Namespaces})
 			if !q.earlier.closed {

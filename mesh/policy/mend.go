@@ -76,13 +76,14 @@ func denyAllBut(port exposed) []api.IngressDenyRule {
 	entities := api.EntitySlice{
 		api.EntityWorld, api.EntityRemoteNode, api.EntityHealth, api.EntityInit, api.EntityUnmanaged, api.EntityIngress,
 	}
+	allowed := port.sources()
 	entities = slices.DeleteFunc(entities, func(e api.Entity) bool {
-		return slices.ContainsFunc(port.allowed, func(a Source) bool { return a.Entity == string(e) })
+		return slices.ContainsFunc(allowed, func(a Source) bool { return a.Entity == string(e) })
 	})
 	ports := api.PortDenyRules{{Ports: []api.PortProtocol{{Port: strconv.Itoa(int(port.port)), Protocol: api.ProtoTCP}}}}
 	rules := []api.IngressDenyRule{{IngressCommonRule: api.IngressCommonRule{FromEntities: entities}, ToPorts: ports}}
 	return append(rules, api.IngressDenyRule{
-		IngressCommonRule: api.IngressCommonRule{FromEndpoints: complement(port.allowed)}, ToPorts: ports,
+		IngressCommonRule: api.IngressCommonRule{FromEndpoints: complement(allowed)}, ToPorts: ports,
 	})
 }
 

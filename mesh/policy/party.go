@@ -36,7 +36,10 @@ func (p *party) in(d direction) *subject {
 // conflict says why Cilium cannot compute the endpoint's policy.
 func (p *party) conflict() conflict {
 	if p.troubled == nil {
-		p.troubled = new(p.set.conflict(*p.Endpoint, slices.Concat(p.in(ingress).rules, p.in(egress).rules)))
+		p.troubled = &conflict{}
+		if rules := [][]*rule{p.in(ingress).rules, p.in(egress).rules}; p.set.mayConflict(rules) {
+			*p.troubled = p.set.conflict(*p.Endpoint, slices.Concat(rules...))
+		}
 	}
 	return *p.troubled
 }

@@ -22,8 +22,7 @@ func Past(view *mesh.View, set *Set, app mesh.App) []mesh.Finding {
 		if !n.toApp || n.assumed || n.to.object != app.Service || n.to.namespace != app.Namespace {
 			continue
 		}
-		open := exposed{port: n.port, allowed: j.c.arriving(n)}
-		x := newExposure(j.met.of(n.to.endpoint), n.port, question{allowed: open.allowed, namespaces: view.Namespaces})
+		x := newExposure(j.met.of(n.to.endpoint), n.port, question{allowed: j.c.arriving(n), namespaces: view.Namespaces})
 		if leaks := x.answer().Leaks; len(leaks) > 0 {
 			return []mesh.Finding{j.past(n, leaks[0])}
 		}
@@ -69,7 +68,7 @@ func (j *judge) keepingOut(n need) string {
 	}
 	slices.Sort(ports)
 	for _, port := range ports {
-		rule.IngressDeny = append(rule.IngressDeny, denyAllBut(exposed{port: port, allowed: j.c.arriving(n)})...)
+		rule.IngressDeny = append(rule.IngressDeny, denyAllBut(exposed{port: port, others: j.c.arriving(n)})...)
 	}
 	return written(&ciliumv2.CiliumNetworkPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "cilium.io/v2", Kind: KindCNP},

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -173,7 +174,10 @@ func requirementOf(key string, op operator, values []string) requirement {
 
 func (s selector) sort() {
 	slices.SortFunc(s, func(a, b requirement) int {
-		return strings.Compare(a.key+"\x00"+a.source+"\x00"+strings.Join(a.values, "\x00"), b.key+"\x00"+b.source+"\x00"+strings.Join(b.values, "\x00"))
+		if c := cmp.Compare(a.key, b.key); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.source, b.source), slices.Compare(a.values, b.values))
 	})
 }
 

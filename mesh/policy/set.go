@@ -20,8 +20,8 @@ type Set struct {
 	// cilium is the release whose verdicts are given; anyCluster says that selectors without a cluster are those of every cluster.
 	cilium     release
 	anyCluster bool
-	// entities are the sources that are neither pods nor addresses.
-	entities []candidate
+	// candidates are the sources of every question about exposure that are not pods.
+	candidates []candidate
 }
 
 // bucket indexes the policies of one namespace by what their subjects require, so that the cost of a question depends on the
@@ -49,8 +49,9 @@ func NewSet(policies ...*Policy) *Set {
 		byNamespace[p.ref.Namespace][p.ref] = p
 	}
 	s := &Set{
-		cluster: DefaultCluster, cilium: modelled, buckets: make(map[string]*bucket, len(byNamespace)), entities: entities(),
+		cluster: DefaultCluster, cilium: modelled, buckets: make(map[string]*bucket, len(byNamespace)),
 	}
+	s.candidates = s.everywhere()
 	for namespace, policies := range byNamespace {
 		s.buckets[namespace] = newBucket(policies, s.reading())
 	}
@@ -126,7 +127,13 @@ func (s *Set) Policies(namespace string) []*Policy {
 }
 
 func compareRefs(a, b Ref) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	if c := cmp.Compare(a.Kind, b.Kind); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.Namespace, b.Namespace); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Name, b.Name)
 }
 
 // newBucket indexes policies as a release reads them.
@@ -208,5 +215,10 @@ func (s *Set) selecting(e *party, d direction) []*rule {
 }
 
 func compareRules(a, b *rule) int {
-	return cmp.Or(compareRefs(a.policy.ref, b.policy.ref), cmp.Compare(a.spec, b.spec), cmp.Compare(a.path, b.path), cmp.Compare(a.index, b.index))
+	if a.policy != b.policy {
+		if c := compareRefs(a.policy.ref, b.policy.ref); c != 0 {
+			return c
+		}
+	}
+	return cmp.Or(cmp.Compare(a.spec, b.spec), cmp.Compare(a.path, b.path), cmp.Compare(a.index, b.index))
 }
