@@ -23,6 +23,8 @@ type RouteWrite struct {
 	// Object is the new object's JSON; OldObject is empty for CREATE.
 	Object    []byte
 	OldObject []byte
+	// Read is the Object, where it was read before; nil where it was not.
+	Read *mesh.RouteObject
 }
 
 // Route decides whether a route is admitted. It checks properties of the route as it would be stored and never compares it with a
@@ -35,7 +37,7 @@ type RouteWrite struct {
 //
 // An error means that the request could not be decoded; it is never a refusal. Route does not modify its arguments.
 func Route(w policy.World, r RouteWrite) ([]mesh.Finding, error) {
-	stored, err := readRoute(w.View, r.Kind, r.Object)
+	stored, err := readRoute(w.View, r)
 	if err != nil {
 		return nil, err
 	}
@@ -87,10 +89,13 @@ type invocation struct {
 	mesh.Invocation
 }
 
-func readRoute(view *mesh.View, kind string, data []byte) (*routeFacts, error) {
-	r, err := mesh.ReadRoute(data)
-	if err != nil {
-		return nil, fmt.Errorf("decode %s: %w", kind, err)
+func readRoute(view *mesh.View, write RouteWrite) (*routeFacts, error) {
+	kind, r := write.Kind, write.Read
+	if r == nil {
+		var err error
+		if r, err = mesh.ReadRoute(write.Object); err != nil {
+			return nil, fmt.Errorf("decode %s: %w", kind, err)
+		}
 	}
 	facts := &routeFacts{
 		view:        view,

@@ -20,8 +20,8 @@ func mutateEnrolment(kind string) decider {
 		version: "v1",
 		lenient: true,
 		need:    needOfEnrolment,
-		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
-			return mutated(mutate.Enrolment(mutation(kind, request), world.View))
+		decide: func(request *call, world policy.World) (verdict, error) {
+			return mutated(mutate.Enrolment(mutation(kind, request.AdmissionRequest), world.View))
 		},
 	}
 }
@@ -31,7 +31,7 @@ func validateEnrolment(kind string) decider {
 	return decider{
 		version: "v1",
 		need:    needOfEnrolment,
-		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
+		decide: func(request *call, world policy.World) (verdict, error) {
 			write := validate.EnrolmentWrite{Kind: kind, Object: request.Object.Raw}
 			if !absent(request.OldObject.Raw) {
 				write.OldObject = request.OldObject.Raw
@@ -64,9 +64,9 @@ func labelIn(raw []byte) string {
 	return object.Labels[mesh.LabelAppID]
 }
 
-func needOfEnrolment(request *admissionv1.AdmissionRequest) (mesh.Need, error) {
+func needOfEnrolment(request *call) (mesh.Need, error) {
 	need := mesh.Need{}
-	for _, raw := range versions(request) {
+	for _, raw := range versions(request.AdmissionRequest) {
 		object, err := metaOf(raw)
 		if err != nil {
 			return mesh.Need{}, fmt.Errorf("decode %s: %w", request.Kind.Kind, err)

@@ -50,13 +50,13 @@ func validatePolicy(version string, compile compiler) decider {
 	return decider{
 		version: version,
 		need:    needOfPolicy,
-		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
-			before, after, err := policySets(request, world.Set, compile)
+		decide: func(request *call, world policy.World) (verdict, error) {
+			before, after, err := policySets(request.AdmissionRequest, world.Set, compile)
 			if err != nil {
 				return verdict{}, err
 			}
 			findings := validate.Policy(validate.PolicyWrite{
-				Object:    objectOf(request),
+				Object:    objectOf(request.AdmissionRequest),
 				Operation: validate.Operation(request.Operation),
 				User:      request.UserInfo.Username,
 				View:      world.View,
@@ -68,7 +68,7 @@ func validatePolicy(version string, compile compiler) decider {
 	}
 }
 
-func needOfPolicy(request *admissionv1.AdmissionRequest) (mesh.Need, error) {
+func needOfPolicy(request *call) (mesh.Need, error) {
 	return mesh.NeedOfPolicy(&metav1.ObjectMeta{Namespace: request.Namespace}), nil
 }
 
@@ -99,10 +99,10 @@ func policySets(request *admissionv1.AdmissionRequest, set *policy.Set, compile 
 func validateNamespace() decider {
 	return decider{
 		version: "v1",
-		need: func(request *admissionv1.AdmissionRequest) (mesh.Need, error) {
-			return mesh.NeedOfNamespace(objectOf(request).Name), nil
+		need: func(request *call) (mesh.Need, error) {
+			return mesh.NeedOfNamespace(objectOf(request.AdmissionRequest).Name), nil
 		},
-		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
+		decide: func(request *call, world policy.World) (verdict, error) {
 			before, err := withLabels(world.View, request.OldObject.Raw)
 			if err != nil {
 				return verdict{}, err
@@ -111,7 +111,7 @@ func validateNamespace() decider {
 			if err != nil {
 				return verdict{}, err
 			}
-			name := objectOf(request).Name
+			name := objectOf(request.AdmissionRequest).Name
 			// By the old labels: a write that also lowers the mode is judged by the mode that it lowers.
 			return verdict{findings: validate.ApplyModes(before, validate.Namespace(before, after, world.Set, name))}, nil
 		},

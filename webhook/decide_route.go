@@ -19,9 +19,9 @@ func mutateRoute(kind string) decider {
 	return decider{
 		version: "v1",
 		need:    needOfRoute,
-		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
-			v, err := mutated(mutate.Route(mutation(kind, request), world.View))
-			return v, misfit(request, err)
+		decide: func(request *call, world policy.World) (verdict, error) {
+			v, err := mutated(mutate.Route(mutation(kind, request.AdmissionRequest), world.View))
+			return v, misfit(request.AdmissionRequest, err)
 		},
 		open: routeOpen,
 	}
@@ -33,39 +33,35 @@ func validateRoute(kind string) decider {
 	return decider{
 		version: "v1",
 		need:    needOfRoute,
-		decide: func(request *admissionv1.AdmissionRequest, world policy.World) (verdict, error) {
-			write := validate.RouteWrite{Kind: kind, Object: request.Object.Raw}
+		decide: func(request *call, world policy.World) (verdict, error) {
+			write := validate.RouteWrite{Kind: kind, Object: request.Object.Raw, Read: request.route}
 			if !absent(request.OldObject.Raw) {
 				write.OldObject = request.OldObject.Raw
 			}
 			findings, err := validate.Route(world, write)
 			if err != nil {
-				return verdict{}, fmt.Errorf("validate: %w", misfit(request, err))
+				return verdict{}, fmt.Errorf("validate: %w", misfit(request.AdmissionRequest, err))
 			}
 			return verdict{findings: validate.ApplyModes(world.View, findings)}, nil
 		},
 	}
 }
 
-func needOfRoute(request *admissionv1.AdmissionRequest) (mesh.Need, error) {
+func needOfRoute(request *call) (mesh.Need, error) {
 	need := mesh.Need{}
-	for _, raw := range versions(request) {
-		one, err := needOfRouteObject(request, raw)
+	for i, raw := range versions(request.AdmissionRequest) {
+		route, err := mesh.ReadRoute(raw)
 		if err != nil {
-			return mesh.Need{}, fmt.Errorf("decode %s: %w", request.Kind.Kind, err)
+			return mesh.Need{}, fmt.Errorf("decode %s: %w: %w", request.Kind.Kind, errUndecodable, err)
 		}
-		need = need.Union(one)
+		if i == 0 {
+			request.route = route
+		}
+		one := *route
+		one.Namespace = request.Namespace
+		need = need.Union(one.Need())
 	}
 	return need, nil
-}
-
-func needOfRouteObject(request *admissionv1.AdmissionRequest, raw []byte) (mesh.Need, error) {
-	route, err := mesh.ReadRoute(raw)
-	if err != nil {
-		return mesh.Need{}, fmt.Errorf("%w: %w", errUndecodable, err)
-	}
-	route.Namespace = request.Namespace
-	return route.Need(), nil
 }
 
 // misfit tells a route that does not fit its kind from a bug, of an error that a decision gave: decisions read of it what they need.

@@ -39,13 +39,20 @@ type decider struct {
 	// version of the API in which the hook asks for objects; the API server converts others to it (matchPolicy Equivalent).
 	version string
 	// need says what has to be loaded.
-	need func(*admissionv1.AdmissionRequest) (mesh.Need, error)
+	need func(*call) (mesh.Need, error)
 	// decide takes the decision. Its findings have their severity by mode.
-	decide func(*admissionv1.AdmissionRequest, policy.World) (verdict, error)
+	decide func(*call, policy.World) (verdict, error)
 	// open says that cached data admits but may lack what would decide otherwise; nil if it never does.
 	open func(*admissionv1.AdmissionRequest, mesh.Need, policy.World) bool
 	// lenient says that denials, once confirmed by a live read, are left for validation to tell.
 	lenient bool
+}
+
+// call is a request and what was read of it to tell what has to be loaded.
+type call struct {
+	*admissionv1.AdmissionRequest
+	// route is the new object of a write of a route.
+	route *mesh.RouteObject
 }
 
 // dispatchTable has an entry for everything that the hooks ask for (webhook/hooks) and for nothing else.

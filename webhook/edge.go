@@ -128,7 +128,8 @@ func (e *Edge) decideOn(ctx context.Context, d decider, request *admissionv1.Adm
 	if e.exempt(request.Namespace) {
 		return verdict{}, fromCache, nil
 	}
-	need, err := d.need(request)
+	a := &call{AdmissionRequest: request}
+	need, err := d.need(a)
 	if err != nil {
 		return verdict{}, "", err
 	}
@@ -139,7 +140,7 @@ func (e *Edge) decideOn(ctx context.Context, d decider, request *admissionv1.Adm
 	if switchedOff(request, world.View) {
 		return verdict{}, fromCache, nil
 	}
-	if v, err = d.decide(request, world); err != nil {
+	if v, err = d.decide(a, world); err != nil {
 		return verdict{}, "", err
 	}
 	if !mesh.Denied(v.findings) && (d.open == nil || !d.open(request, need, world)) {
@@ -152,7 +153,7 @@ func (e *Edge) decideOn(ctx context.Context, d decider, request *admissionv1.Adm
 	if switchedOff(request, world.View) {
 		return verdict{}, fromLive, nil
 	}
-	v, err = d.decide(request, world)
+	v, err = d.decide(a, world)
 	return v, fromLive, err
 }
 
