@@ -11,10 +11,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/daprise/daprise/webhook"
 )
@@ -40,7 +45,7 @@ const (
 	oneCore = "GOMAXPROCS=1"
 )
 
-// served asks both servers, each a process with one core, for the example's HTTPRoute: connections kept alive, TLS, JSON, the decision and
+// served asks both servers, each a process with one core, ours in the environment that it is deployed in, for the example's HTTPRoute: connections kept alive, TLS, JSON, the decision and
 // the answer. What a decision knows of the cluster is loaded beforehand. The targets take turns; each round is one turn of each.
 func served(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("served", flag.ContinueOnError)
@@ -57,7 +62,11 @@ func served(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ours, err := startChild(ctx, serverOurs, oneCore)
+	deployed, err := deployedEnvironment()
+	if err != nil {
+		return err
+	}
+	ours, err := startChild(ctx, serverOurs, append(deployed, oneCore)...)
 	if err != nil {
 		return err
 	}
@@ -87,6 +96,29 @@ func served(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// deployedEnvironment is the environment that deploy/base gives to the server.
+func deployedEnvironment() ([]string, error) {
+	data, err := os.ReadFile(filepath.Join("deploy", "base", "server.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("read the server's manifest: %w", err)
+	}
+	for document := range bytes.SplitSeq(data, []byte("\n---\n")) {
+		deployment := &appsv1.Deployment{}
+		if err := yaml.Unmarshal(document, deployment); err != nil {
+			return nil, fmt.Errorf("decode the server's manifest: %w", err)
+		}
+		if deployment.Kind != "Deployment" {
+			continue
+		}
+		var environment []string
+		for _, variable := range deployment.Spec.Template.Spec.Containers[0].Env {
+			environment = append(environment, variable.Name+"="+variable.Value)
+		}
+		return environment, nil
+	}
+	return nil, errors.New("the server's manifest has no Deployment")
 }
 
 // turn calls over a number of connections at once for a while.

@@ -141,8 +141,9 @@ func server() corev1.Container {
 		Image:           Image,
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Args:            []string{"--config=" + configFolder + "/" + hooks.KeyConfig},
-		// A little under the limit, so that the garbage collector works harder before the kernel kills.
-		Env:            []corev1.EnvVar{{Name: "GOMEMLIMIT", Value: "450MiB"}},
+		// A little under the limit, so that the garbage collector works harder before the kernel kills. Until there it works seldom: what it
+		// holds is mostly caches, and every call leaves some garbage.
+		Env:            []corev1.EnvVar{{Name: "GOMEMLIMIT", Value: "450MiB"}, {Name: "GOGC", Value: "300"}},
 		Ports:          []corev1.ContainerPort{port("webhook", portWebhook), port("metrics", portMetrics), port("health", portHealth)},
 		LivenessProbe:  probe("/healthz", 10),
 		ReadinessProbe: probe("/readyz", 2),
