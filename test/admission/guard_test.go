@@ -7,6 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/daprise/daprise/test/cluster"
 	"github.com/daprise/daprise/test/controlplane"
 )
@@ -80,10 +85,11 @@ func TestNobodyEntersCompanions(t *testing.T) {
 		return names[0]
 	}
 	for _, id := range []string{"whoami", "ingress", long} {
-		out, err := shared.Kubectl(t.Context(), "patch", "-n", ns, "pod", pod(id), "--subresource=ephemeralcontainers", "-p",
-			`{"spec":{"ephemeralContainers":[{"name":"debug","image":"a.example/a:1"}]}}`)
-		if err == nil || !strings.Contains(out.Stderr, "daprise-companion-label") {
-			t.Errorf("an ephemeral container in %s: %v\n%s", pod(id), err, out.Stderr)
+		// kubectl patch knows this subresource since 1.32 only.
+		target := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: pod(id)}}
+		debug := client.RawPatch(types.StrategicMergePatchType, []byte(`{"spec":{"ephemeralContainers":[{"name":"debug","image":"a.example/a:1"}]}}`))
+		if err := shared.Client.SubResource("ephemeralcontainers").Patch(t.Context(), target, debug); err == nil || !strings.Contains(err.Error(), "daprise-companion-label") {
+			t.Errorf("an ephemeral container in %s: %v", pod(id), err)
 		}
 		for _, way := range []string{"exec?command=true&stdout=true", "attach?stdout=true", "portforward?ports=3500"} {
 			said := enter(t, ns, pod(id), way)

@@ -20,7 +20,7 @@ import (
 // surround makes what a platform team has before it installs daprise: Dapr's namespace with the public trust bundle, and the
 // objects in which Cilium says what it is.
 func (c *Cluster) surround(ctx context.Context) error {
-	if err := c.Apply(ctx, []byte("{apiVersion: v1, kind: Namespace, metadata: {name: dapr-system}}")); err != nil {
+	if err := c.Apply(ctx, []byte("apiVersion: v1\nkind: Namespace\nmetadata: {name: dapr-system}\n")); err != nil {
 		return err
 	}
 	for _, part := range []Part{TrustBundle, CiliumFacts} {

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daprise/daprise/test/controlplane"
+	"github.com/daprise/daprise/test/controlplane/parts"
 )
 
 // workload is one Deployment, one DaemonSet and a Service over the pods of each,
@@ -185,6 +186,38 @@ func TestPodSecurityIsEnforced(t *testing.T) {
 	_, err := shared.Kubectl(ctx, "run", "careless", "-n", ns, "--image=registry.k8s.io/pause:3.10")
 	if failed := kubectlError(t, err); !strings.Contains(failed.Stderr, "violates PodSecurity") {
 		t.Errorf("refusal is %q, want Pod Security's", failed.Stderr)
+	}
+}
+
+// TestRelease: the API server and kubectl are of the release that was chosen. Those of the newest do not know which they are, as they are
+// built outside of a release.
+func TestRelease(t *testing.T) {
+	release, err := parts.ChosenRelease()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "v0.0.0-master+$Format:%H$"
+	if release != parts.Newest {
+		root, err := parts.Root()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err = parts.KubernetesVersion(root, release); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := shared.Kubectl(t.Context(), "get", "--raw", "/version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := shared.Kubectl(t.Context(), "version", "--client", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{server.Stdout, client.Stdout} {
+		if !strings.Contains(text, `"gitVersion": "`+want+`"`) {
+			t.Errorf("want %s in:\n%s", want, text)
+		}
 	}
 }
 

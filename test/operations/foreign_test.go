@@ -71,7 +71,7 @@ func foreignWebhooks(t *testing.T) {
 			return `[{"op":"add","path":"/metadata/annotations","value":{"daprise.dev/enabled":"true","dapr.io/app-id":"by-webhook"}}]`
 		})
 		kubectl(t, "label", "namespace", ns, "foreign=a-foreign")
-		apply(t, in(ns, `{apiVersion: v1, kind: Service, metadata: {name: plain, namespace: NAMESPACE}, spec: {selector: {app: plain}, ports: [{port: 80}]}}`))
+		apply(t, strings.ReplaceAll(strings.Replace(in(ns, service), `, annotations: {daprise.dev/enabled: "true"}`, "", 1), "whoami", "plain"))
 		if id := field(t, `.metadata.labels.daprise\.dev/app-id`, "service", "-n", ns, "plain"); id != "by-webhook" {
 			t.Errorf("a Service that a webhook before ours annotated has the app ID %q", id)
 		}

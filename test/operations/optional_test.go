@@ -33,7 +33,7 @@ func TestOptionalObjectsAreTaken(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if text, err := try(t, `{apiVersion: v1, kind: Namespace, metadata: {name: daprise-system}}`); err != nil {
+	if text, err := try(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: daprise-system}\n"); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	want := []string{"ServiceMonitor", "PrometheusRule", "CiliumNetworkPolicy", "NetworkPolicy", "Certificate", "ConfigMap", "ValidatingAdmissionPolicy"}
