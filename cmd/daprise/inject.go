@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -27,7 +28,7 @@ type edited struct {
 
 // writeFiles writes files as one stream, each document as edit says; what is not in edit stays byte for byte.
 func writeFiles(out io.Writer, files []document.File, edit map[*document.Document]edited) error {
-	s := &stream{out: bufio.NewWriter(out), last: '\n'}
+	s := &stream{out: bufio.NewWriter(out), last: '\n', newline: "\n"}
 	for _, file := range files {
 		s.begin()
 		for text := range file.Written(func(d *document.Document) ([]byte, bool) {
@@ -46,8 +47,9 @@ func writeFiles(out io.Writer, files []document.File, edit map[*document.Documen
 // stream is files in one. Errors of out come with its Flush.
 type stream struct {
 	out *bufio.Writer
-	// last is the last byte written.
-	last byte
+	// last is the last byte written, newline how lines end in what was written last.
+	last    byte
+	newline string
 	// began says that a file was written before this one, started that this one has been.
 	began, started bool
 	// head is the space with which a file begins: what follows it decides how it is set apart from the file before.
@@ -78,7 +80,7 @@ func (s *stream) end() {
 
 func (s *stream) start() {
 	if s.last != '\n' {
-		s.put([]byte("\n"))
+		s.put([]byte(s.newline))
 	}
 	if s.began && !bytes.HasPrefix(bytes.TrimSpace(s.head), []byte("---")) {
 		s.put([]byte("---\n"))
@@ -89,8 +91,20 @@ func (s *stream) start() {
 
 func (s *stream) put(text []byte) {
 	if len(text) > 0 {
-		s.last = text[len(text)-1]
+		s.last, s.newline = text[len(text)-1], newlineOf(text, s.newline)
 		_, _ = s.out.Write(text) // Flush tells
+	}
+}
+
+// newlineOf is how lines of a text end, or what was known before of a text of one line.
+func newlineOf(text []byte, before string) string {
+	switch at := bytes.LastIndexByte(text, '\n'); {
+	case at < 0:
+		return before
+	case at > 0 && text[at-1] == '\r':
+		return "\r\n"
+	default:
+		return "\n"
 	}
 }
 
@@ -137,7 +151,7 @@ func injected(command *cobra.Command, w *world.World, files []document.File) err
 			command.PrintErr(report.Text(place(o, f), painter(command.ErrOrStderr())))
 		}
 	}
-	if err := keep(edit, changes); err != nil {
+	if err := keep(edit, changes, (*document.Document).Noting); err != nil {
 		return err
 	}
 	out := &counter{to: command.OutOrStdout()}
@@ -160,9 +174,9 @@ func injected(command *cobra.Command, w *world.World, files []document.File) err
 	return nil
 }
 
-// keep notes the texts of changed documents.
-func keep(edit map[*document.Document]edited, changes []document.Change) error {
-	texts, err := document.WithAll(changes)
+// keep notes the texts of changed documents, as write writes them.
+func keep(edit map[*document.Document]edited, changes []document.Change, write func(*document.Document, []byte) ([]byte, error)) error {
+	texts, err := document.WrittenAll(changes, write)
 	for i, text := range texts {
 		edit[changes[i].Document] = edited{text: text, keep: true}
 	}
@@ -171,15 +185,16 @@ func keep(edit map[*document.Document]edited, changes []document.Change) error {
 
 // counter knows how a stream ended.
 type counter struct {
-	to    io.Writer
-	began bool
-	last  byte
+	to      io.Writer
+	began   bool
+	last    byte
+	newline string
 }
 
 // Write implements io.Writer.
 func (c *counter) Write(data []byte) (int, error) {
 	if len(data) > 0 {
-		c.began, c.last = true, data[len(data)-1]
+		c.began, c.last, c.newline = true, data[len(data)-1], newlineOf(data, c.newline)
 	}
 	return c.to.Write(data)
 }
@@ -198,7 +213,7 @@ func writePlanned(command *cobra.Command, out *counter, planned []controller.Pla
 			}
 			separator := "---\n"
 			if out.began && out.last != '\n' {
-				separator = "\n---\n"
+				separator = cmp.Or(out.newline, "\n") + separator
 			}
 			if _, err := fmt.Fprint(out, separator, string(text)); err != nil {
 				return err
@@ -275,7 +290,7 @@ func uninjected(command *cobra.Command, w *world.World, files []document.File) e
 		}
 		changes = append(changes, document.Change{Document: o.Document, Object: object})
 	}
-	if err := keep(edit, changes); err != nil {
+	if err := keep(edit, changes, (*document.Document).Back); err != nil {
 		return err
 	}
 	if err := writeFiles(command.OutOrStdout(), files, edit); err != nil {

@@ -292,8 +292,10 @@ func TestWithAnchors(t *testing.T) {
 		{"beside them", field("metadata"), "name", "b", strings.Replace(text, "name: a", "name: b", 1)},
 		{"a key more", field("metadata"), "x", "z", strings.Replace(text, "name: a # name\n", "name: a # name\n  x: z\n", 1)},
 		{"a merged value", field("metadata"), "a", "z", "# head\nkind: A\nbase: &base\n  a: 1 # one\n  b: 2\nmetadata:\n  name: a # name\n  a: z\n  b: 2\nlabels: &labels\n  app: a\nother: *labels\n"},
-		// Both places would change with it: every alias is written out.
-		{"an anchored value", field("labels"), "app", "b", "# head\nkind: A\nbase:\n  a: 1 # one\n  b: 2\nmetadata:\n  name: a # name\n  a: 1\n  b: 2\nlabels:\n  app: b\nother:\n  app: a\n"},
+		// Both places would change with it: the other is written out.
+		{"an anchored value", field("labels"), "app", "b", strings.Replace(strings.Replace(text, "other: *labels", "other: {app: a}", 1), "  app: a\n", "  app: b\n", 1)},
+		{"a merged mapping", field("base"), "a", "z", strings.Replace(strings.Replace(text, "a: 1 #", "a: z #", 1), "<<: *base", "<<: {a: 1, b: 2}", 1)},
+		{"an alias", field("other"), "app", "b", strings.Replace(text, "other: *labels\n", "other:\n  app: b\n", 1)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := first(t, text)

@@ -38,16 +38,17 @@ func (d *Document) With(object []byte) ([]byte, error) {
 		return nil, fmt.Errorf("parse %s: %w", d.place(), err)
 	}
 	if d.isJSON() {
+		if json.Valid(d.source()) {
+			if text, ok := d.splicedJSON(want); ok {
+				return text, nil
+			}
+		}
 		return d.writtenJSON(merged(root, want))
 	}
-	// Where a change in one place shows in others, by an alias, the text does not read as it should and is written anew.
-	if root.Style&yaml.FlowStyle == 0 {
-		text := d.edited(root, want)
-		if ok, err := d.reads(text, want); ok || err != nil {
-			return text, err
-		}
+	if text, ok := d.spliced(root, want); ok {
+		return text, nil
 	}
-	text, err := d.rewritten(root, want)
+	text, err := d.rewritten(dereferenced(root), want)
 	if err != nil {
 		return nil, err
 	}
@@ -57,16 +58,40 @@ func (d *Document) With(object []byte) ([]byte, error) {
 	return text, nil
 }
 
+// spliced is the text changed in place, if that reads as the value. Where a change in one place shows in others, by an alias, those are written
+// out first.
+func (d *Document) spliced(root *yaml.Node, want any) ([]byte, bool) {
+	if root.Style&yaml.FlowStyle != 0 {
+		return nil, false
+	}
+	text := d.edited(root, want)
+	if ok, err := d.reads(text, want); ok && err == nil {
+		return text, true
+	}
+	text, found := d.apart(root, want)
+	if !found {
+		return nil, false
+	}
+	apart := d.as(text, d.JSON)
+	root, err := apart.node()
+	if err != nil || root == nil {
+		return nil, false
+	}
+	text = apart.edited(root, want)
+	ok, err := d.reads(text, want)
+	return text, ok && err == nil
+}
+
 // Change is a document and what its object is changed to, as JSON.
 type Change struct {
 	Document *Document
 	Object   []byte
 }
 
-// WithAll is With for many documents, side by side: their texts in the same order.
-func WithAll(changes []Change) ([][]byte, error) {
+// WrittenAll writes many documents, side by side, by With, Noting or Back: their texts in the same order.
+func WrittenAll(changes []Change, write func(*Document, []byte) ([]byte, error)) ([][]byte, error) {
 	texts, errs := make([][]byte, len(changes)), make([]error, len(changes))
-	sideBySide(len(changes), func(i int) { texts[i], errs[i] = changes[i].Document.With(changes[i].Object) })
+	sideBySide(len(changes), func(i int) { texts[i], errs[i] = write(changes[i].Document, changes[i].Object) })
 	for i, err := range errs {
 		if err != nil {
 			d := changes[i].Document
@@ -103,11 +128,19 @@ func (d *Document) reads(text []byte, want any) (bool, error) {
 func (d *Document) edited(root *yaml.Node, want any) []byte {
 	e := newEditor(d.source())
 	e.mapping(root, e.end(), want)
-	text := e.text()
+	text := d.ended(e.text())
 	if d.dash >= 0 {
 		text[d.dash] = '-'
 	}
 	return text
+}
+
+// ended is a text without a last line break where the document has none.
+func (d *Document) ended(text []byte) []byte {
+	if bytes.HasSuffix(d.Text, []byte("\n")) {
+		return text
+	}
+	return bytes.TrimRight(text, "\r\n")
 }
 
 // rewritten writes the whole object anew, with its comments.
@@ -122,7 +155,7 @@ func (d *Document) rewritten(root *yaml.Node, want any) ([]byte, error) {
 		out.WriteString("---" + e.newline)
 	}
 	out.WriteString(e.breaks(text))
-	result := out.Bytes()
+	result := d.ended(out.Bytes())
 	if d.dash >= 0 {
 		result[d.dash] = '-'
 	}

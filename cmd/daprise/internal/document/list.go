@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // span is an item of a List in the List's text.
@@ -114,13 +116,18 @@ func blockItems(text []byte, start, end int) ([]span, bool) {
 	return items, len(items) > 0
 }
 
-// sharesAnchor says that an item refers to an anchor that it does not define itself.
+// sharesAnchor says that an item refers to an anchor that it does not define itself. What looks so in a comment, or in a text, is no alias: the
+// item is parsed to tell.
 func sharesAnchor(text []byte, items []span, base int) bool {
 	for _, s := range items {
 		item := string(text[s.from-base : s.to-base])
 		for _, field := range strings.Fields(item) {
 			if name, ok := strings.CutPrefix(field, "*"); ok && isAnchorName(name) && !strings.Contains(item, "&"+name) {
-				return true
+				var node yaml.Node
+				if yaml.Unmarshal([]byte(item), &node) != nil {
+					return true
+				}
+				break
 			}
 		}
 	}

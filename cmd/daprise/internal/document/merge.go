@@ -18,7 +18,14 @@ func merged(old *yaml.Node, want any) *yaml.Node {
 	if old == nil {
 		return nodeOf(want)
 	}
-	source := resolved(old)
+	if reflect.DeepEqual(valueOfNode(old), want) {
+		node := *old // with its anchor, its aliases and all below
+		return &node
+	}
+	source := old
+	if old.Kind == yaml.AliasNode {
+		source = dereferenced(old)
+	}
 	node := *source
 	node.Anchor, node.Content = "", nil
 	node.HeadComment, node.LineComment, node.FootComment = old.HeadComment, old.LineComment, old.FootComment
@@ -31,10 +38,6 @@ func merged(old *yaml.Node, want any) *yaml.Node {
 	case []any:
 		if source.Kind == yaml.SequenceNode {
 			mergeSequence(&node, source, value)
-			return &node
-		}
-	default:
-		if source.Kind == yaml.ScalarNode && reflect.DeepEqual(valueOfNode(source), want) {
 			return &node
 		}
 	}

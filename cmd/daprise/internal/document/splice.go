@@ -165,7 +165,8 @@ func (e *editor) mapping(node *yaml.Node, end int, want any) {
 	if !ok || len(node.Content) == 0 {
 		return
 	}
-	column := node.Column - 1
+	// The node itself begins at its anchor, if it has one.
+	column := node.Content[0].Column - 1
 	seen := map[string]bool{}
 	last := end
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -300,8 +301,7 @@ func (e *editor) scalar(node *yaml.Node, want any) bool {
 
 // sequence changes a block sequence that ends at an offset.
 func (e *editor) sequence(node *yaml.Node, end int, want []any) {
-	// node.Column is that of the first dash.
-	column := node.Column - 1
+	column := e.dash(node)
 	last := e.line(node.Content[0])
 	bounds := func(i int) (from, to int) {
 		from = e.line(node.Content[i])
@@ -328,6 +328,18 @@ func (e *editor) sequence(node *yaml.Node, end int, want []any) {
 			last = to
 		}
 	}
+}
+
+// dash is the column of a block sequence's dashes. The node begins at the first one, or at its anchor.
+func (e *editor) dash(node *yaml.Node) int {
+	for line := node.Content[0].Line; line > node.Line; line-- {
+		text := e.source[e.starts[line-1]:]
+		column := len(text) - len(bytes.TrimLeft(text, " "))
+		if bytes.HasPrefix(text[column:], []byte("-")) {
+			return column
+		}
+	}
+	return node.Column - 1
 }
 
 // element changes an element of a block sequence.
