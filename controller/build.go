@@ -67,22 +67,13 @@ func (b *build) routes(ctx context.Context) error {
 	for _, name := range slices.Concat(b.need.Gateways, b.need.Services) {
 		b.concern(name.Namespace)
 	}
-	scopes := []scope{{}}
-	if !b.need.AllNamespaces {
-		scopes = nil
-		for _, ns := range b.concerned {
-			scopes = append(scopes, scope{index: byNamespace(), key: ns})
+	for _, k := range []kind{kindHTTPRoute, kindGRPCRoute} {
+		objects, err := b.routesOf(ctx, k)
+		if err != nil {
+			return err
 		}
-	}
-	for _, s := range scopes {
-		for _, k := range []kind{kindHTTPRoute, kindGRPCRoute} {
-			objects, err := listed[client.Object](ctx, b, k, s)
-			if err != nil {
-				return err
-			}
-			for _, object := range objects {
-				b.stored = append(b.stored, b.loader.routes.of(object, func() route { return routeOf(object) }))
-			}
+		for _, object := range objects {
+			b.stored = append(b.stored, b.loader.routes.of(object, func() route { return routeOf(object) }))
 		}
 	}
 	for _, r := range b.stored {
@@ -94,6 +85,57 @@ func (b *build) routes(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// routesOf are the routes of one kind that concern the namespaces asked for.
+func (b *build) routesOf(ctx context.Context, k kind) ([]client.Object, error) {
+	if b.need.AllNamespaces {
+		return listed[client.Object](ctx, b, k, scope{})
+	}
+	by := byNamespace()
+	if b.need.Narrow {
+		by = byTarget()
+	}
+	_, cached := b.loader.door.cached(k)
+	if cached && b.door.caches == nil && b.need.Narrow {
+		return b.routesHere(ctx, k)
+	}
+	var all []client.Object
+	for _, ns := range b.concerned {
+		objects, err := listed[client.Object](ctx, b, k, scope{index: by, key: ns})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// routesHere are the routes of a narrow live load: those stored in the namespaces concerned are read live; those of other namespaces that
+// send there come from the caches, as to find them would be to read all routes of the cluster.
+func (b *build) routesHere(ctx context.Context, k kind) ([]client.Object, error) {
+	var all []client.Object
+	for _, ns := range b.concerned {
+		here, err := listed[client.Object](ctx, b, k, scope{namespace: ns})
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range here {
+			if slices.ContainsFunc(routeOf(object).destinations, func(ns string) bool { return slices.Contains(b.concerned, ns) }) {
+				all = append(all, object)
+			}
+		}
+		from, _, err := list[client.Object](ctx, b.loader.door, k, scope{index: byTarget(), key: ns})
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range from {
+			if !slices.Contains(b.concerned, object.GetNamespace()) {
+				all = append(all, object)
+			}
+		}
+	}
+	return all, nil
 }
 
 // targets tells, once the ingress companions are known, which of them the routes send traffic through: those of enrolled Gateways and

@@ -19,6 +19,10 @@ func (b *build) fronts(services []*corev1.Service) {
 			b.view.Ingresses[i].GRPCServed = slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == mesh.PortGRPC })
 		}
 	}
+	for i := range b.view.Ingresses {
+		// A narrow load has not all routes of a Gateway. What it has not is told by what the controller has made of it.
+		b.view.Ingresses[i].GRPC = b.need.Narrow && b.view.Ingresses[i].GRPCServed
+	}
 	for _, target := range slices.Concat(b.view.Routes, b.result.joining) {
 		if i := b.ingress(target.Ingress); i >= 0 && target.Route.Kind == mesh.KindGRPCRoute {
 			b.view.Ingresses[i].GRPC = true

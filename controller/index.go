@@ -15,6 +15,8 @@ import (
 type route struct {
 	object mesh.Object
 	need   mesh.Need
+	// destinations are the namespaces that the route sends to.
+	destinations []string
 	// apps are those that the route's rules ask what may be an ingress companion for.
 	apps []mesh.AppRef
 	// optedOut says that the route's owner keeps it out of the mesh.
@@ -37,12 +39,14 @@ func routeOf(object client.Object) route {
 	}
 	switch stored := object.(type) {
 	case *gatewayv1.HTTPRoute:
-		r.object.Kind, r.need = mesh.KindHTTPRoute, mesh.NeedOfHTTPRoute(stored)
+		read := mesh.ObjectOfHTTPRoute(stored)
+		r.object.Kind, r.need, r.destinations = mesh.KindHTTPRoute, read.Need(), read.Destinations()
 		r.apps, r.backends = mesh.RouteApps(stored), mesh.ServiceSplits(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.RouteTargets(stored, ingresses) }
 		r.splits = func(view *mesh.View) []mesh.RouteTarget { return mesh.RouteSplits(stored, view) }
 	case *gatewayv1.GRPCRoute:
-		r.object.Kind, r.need = mesh.KindGRPCRoute, mesh.NeedOfGRPCRoute(stored)
+		read := mesh.ObjectOfGRPCRoute(stored)
+		r.object.Kind, r.need, r.destinations = mesh.KindGRPCRoute, read.Need(), read.Destinations()
 		r.apps, r.backends = mesh.GRPCRouteApps(stored), mesh.GRPCServiceSplits(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.GRPCRouteTargets(stored, ingresses) }
 	}
@@ -74,6 +78,11 @@ func byNamespace() index {
 	return index{field: "daprise.namespace", keys: func(object client.Object) []string { return routeOf(object).need.Namespaces }}
 }
 
+// byTarget finds routes by a namespace with a Service or an app that they send to, or whose traffic they divide.
+func byTarget() index {
+	return index{field: "daprise.target", keys: func(object client.Object) []string { return routeOf(object).destinations }}
+}
+
 // byReference finds routes by what they concern (route.references).
 func byReference() index {
 	return index{field: "daprise.reference", keys: func(object client.Object) []string { return routeOf(object).references() }}
@@ -89,8 +98,8 @@ func byInstance() index {
 // indexes of every kind that has some.
 func indexes() map[kind][]index {
 	all := map[kind][]index{
-		kindHTTPRoute:    {byNamespace(), byReference()},
-		kindGRPCRoute:    {byNamespace(), byReference()},
+		kindHTTPRoute:    {byNamespace(), byTarget(), byReference()},
+		kindGRPCRoute:    {byNamespace(), byTarget(), byReference()},
 		kindCiliumPolicy: {byInstance()},
 	}
 	for _, k := range ownedKinds() {

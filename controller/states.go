@@ -183,6 +183,11 @@ func newStates() *states { return &states{known: map[mesh.AppRef]known{}} }
 
 // of is the state of a companion. enrolled is its mesh.App or mesh.Ingress, workloads what runs under its app ID.
 func (s *states) of(ref mesh.AppRef, enrolled any, in companion.Input, workloads []client.Object) (mesh.CompanionState, error) {
+	if ingress, ok := enrolled.(mesh.Ingress); ok {
+		// They have Services, and the workload is the same. Not every load knows all of them.
+		ingress.Splits = nil
+		enrolled = ingress
+	}
 	now := known{
 		enrolled: enrolled, anchors: in.TrustAnchors, callers: in.Callers, trustDomains: in.TrustDomains, configuration: in.UserConfiguration,
 	}

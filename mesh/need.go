@@ -31,6 +31,9 @@ type Need struct {
 	// Gateways and Services are referred to by name. They need not exist.
 	Gateways []Name
 	Services []Name
+	// Narrow says that of the routes that concern the Namespaces those are enough that send to Services and apps there. One route's decision does
+	// not ask for what else goes through its Gateway, which may be every route of the cluster.
+	Narrow bool
 }
 
 // Union is the Need of two decisions, or of an object and its older version. It does not modify its arguments.
@@ -40,19 +43,17 @@ func (n Need) Union(other Need) Need {
 		AllNamespaces: n.AllNamespaces || other.AllNamespaces,
 		Gateways:      append(slices.Clone(n.Gateways), other.Gateways...),
 		Services:      append(slices.Clone(n.Services), other.Services...),
+		Narrow:        n.Narrow && other.Narrow,
 	}.tidy()
 }
 
 // NeedOfHTTPRoute is what deciding about an HTTPRoute needs: its namespace, its parents, its backends, mirrors and external
 // authorization, and, where it is already rewritten, the apps that its rules and its record of originals name. The record is read for namespaces only and trusted for
 // nothing: what it makes us read decides nothing by itself.
-func NeedOfHTTPRoute(route *gatewayv1.HTTPRoute) Need {
-	r := RouteObject{Namespace: route.Namespace, Annotations: route.Annotations, ParentRefs: route.Spec.ParentRefs}
-	for i := range route.Spec.Rules {
-		r.Rules = append(r.Rules, RouteObjectRule{route.Spec.Rules[i].Filters, route.Spec.Rules[i].BackendRefs})
-	}
-	return r.Need()
-}
+func NeedOfHTTPRoute(route *gatewayv1.HTTPRoute) Need { return ObjectOfHTTPRoute(route).Need() }
+
+// NeedOfGRPCRoute is NeedOfHTTPRoute for a GRPCRoute.
+func NeedOfGRPCRoute(route *gatewayv1.GRPCRoute) Need { return ObjectOfGRPCRoute(route).Need() }
 
 // Need is NeedOfHTTPRoute, or NeedOfGRPCRoute.
 func (r *RouteObject) Need() Need {
@@ -63,19 +64,6 @@ func (r *RouteObject) Need() Need {
 		for b := range rule.BackendRefs {
 			n.addBackend(r.Namespace, rule.BackendRefs[b].BackendObjectReference)
 			n.addHTTPFilters(r.Namespace, rule.BackendRefs[b].Filters)
-		}
-	}
-	return n.tidy()
-}
-
-// NeedOfGRPCRoute is NeedOfHTTPRoute for a GRPCRoute.
-func NeedOfGRPCRoute(route *gatewayv1.GRPCRoute) Need {
-	n := needOfRouteMeta(route.Namespace, route.Annotations, route.Spec.ParentRefs)
-	for _, rule := range route.Spec.Rules {
-		n.addGRPCFilters(route.Namespace, rule.Filters)
-		for _, backend := range rule.BackendRefs {
-			n.addBackend(route.Namespace, backend.BackendObjectReference)
-			n.addGRPCFilters(route.Namespace, backend.Filters)
 		}
 	}
 	return n.tidy()
@@ -107,7 +95,7 @@ func NeedOfNamespace(name string) Need {
 }
 
 func needOfRouteMeta(namespace string, annotations map[string]string, parents []gatewayv1.ParentReference) Need {
-	n := Need{Namespaces: []string{namespace}}
+	n := Need{Namespaces: []string{namespace}, Narrow: true}
 	for _, parent := range parents {
 		n.addParent(namespace, parent)
 	}
@@ -157,15 +145,6 @@ func (n *Need) addHTTPFilters(routeNamespace string, filters []gatewayv1.HTTPRou
 		}
 		if filter.URLRewrite != nil {
 			n.addRewrite(filter.URLRewrite)
-		}
-		n.addHeaders(filter.RequestHeaderModifier)
-	}
-}
-
-func (n *Need) addGRPCFilters(routeNamespace string, filters []gatewayv1.GRPCRouteFilter) {
-	for _, filter := range filters {
-		if filter.RequestMirror != nil {
-			n.addBackend(routeNamespace, filter.RequestMirror.BackendRef)
 		}
 		n.addHeaders(filter.RequestHeaderModifier)
 	}

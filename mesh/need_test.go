@@ -33,6 +33,7 @@ spec:
 				Namespaces: []string{"infra", "other", "shop"},
 				Gateways:   []mesh.Name{{Namespace: "infra", Name: "g"}, {Namespace: "shop", Name: "g"}},
 				Services:   []mesh.Name{{Namespace: "other", Name: "b"}, {Namespace: "shop", Name: "a"}, {Namespace: "shop", Name: "s"}},
+				Narrow:     true,
 			},
 		},
 		{
@@ -52,12 +53,13 @@ spec:
 			want: mesh.Need{
 				Namespaces: []string{"header", "mirror", "path", "recorded", "shop"},
 				Services:   []mesh.Name{{Namespace: "mirror", Name: "m"}},
+				Narrow:     true,
 			},
 		},
 		{
 			name:  "a broken record adds nothing",
 			route: `metadata: {name: r, namespace: shop, annotations: {daprise.dev/original: "{"}}`,
-			want:  mesh.Need{Namespaces: []string{"shop"}},
+			want:  mesh.Need{Namespaces: []string{"shop"}, Narrow: true},
 		},
 	}
 	for _, tt := range tests {
@@ -89,6 +91,7 @@ spec:
 		Namespaces: []string{"header", "infra", "mirror", "shop"},
 		Gateways:   []mesh.Name{{Namespace: "infra", Name: "g"}},
 		Services:   []mesh.Name{{Namespace: "mirror", Name: "m"}, {Namespace: "shop", Name: "a"}},
+		Narrow:     true,
 	}
 	if diff := cmp.Diff(want, mesh.NeedOfGRPCRoute(&route)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -26,6 +26,57 @@ type RouteObjectRule struct {
 	BackendRefs []gatewayv1.HTTPBackendRef
 }
 
+// ObjectOfHTTPRoute shares what it holds with the route.
+func ObjectOfHTTPRoute(route *gatewayv1.HTTPRoute) *RouteObject {
+	r := &RouteObject{
+		Name: route.Name, Namespace: route.Namespace, Annotations: route.Annotations, Deleted: route.DeletionTimestamp != nil,
+		ParentRefs: route.Spec.ParentRefs,
+	}
+	for i := range route.Spec.Rules {
+		r.Rules = append(r.Rules, RouteObjectRule{route.Spec.Rules[i].Filters, route.Spec.Rules[i].BackendRefs})
+	}
+	return r
+}
+
+// ObjectOfGRPCRoute is ObjectOfHTTPRoute for a GRPCRoute.
+func ObjectOfGRPCRoute(route *gatewayv1.GRPCRoute) *RouteObject {
+	r := &RouteObject{
+		Name: route.Name, Namespace: route.Namespace, Annotations: route.Annotations, Deleted: route.DeletionTimestamp != nil,
+		ParentRefs: route.Spec.ParentRefs,
+	}
+	for i := range route.Spec.Rules {
+		rule := RouteObjectRule{Filters: httpFilters(route.Spec.Rules[i].Filters)}
+		for _, ref := range route.Spec.Rules[i].BackendRefs {
+			rule.BackendRefs = append(rule.BackendRefs, gatewayv1.HTTPBackendRef{BackendRef: ref.BackendRef, Filters: httpFilters(ref.Filters)})
+		}
+		r.Rules = append(r.Rules, rule)
+	}
+	return r
+}
+
+// Destinations are the namespaces that the route sends to: of apps that it invokes, of Services that it names otherwise, as backends, mirrors
+// or parents. Sorted, each once. That of an ingress companion on the way to an app is none.
+func (r *RouteObject) Destinations() []string {
+	n := Need{}
+	for _, parent := range r.ParentRefs {
+		if parent.Kind != nil && *parent.Kind == KindService {
+			n.addParent(r.Namespace, parent)
+		}
+	}
+	for i := range r.Rules {
+		rule := &r.Rules[i]
+		n.addHTTPFilters(r.Namespace, rule.Filters)
+		for b := range rule.BackendRefs {
+			ref := &rule.BackendRefs[b]
+			n.addHTTPFilters(r.Namespace, ref.Filters)
+			if _, ok := BackendInvocation(rule.Filters, ref.Filters); !ok {
+				n.addBackend(r.Namespace, ref.BackendObjectReference)
+			}
+		}
+	}
+	return n.tidy().Namespaces
+}
+
 // ReadRoute reads a route's JSON, of which it skips what no decision asks for. An error means that what it reads does not fit.
 func ReadRoute(data []byte) (*RouteObject, error) {
 	r := &RouteObject{}

@@ -38,13 +38,7 @@ func TestReadRoute(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := &mesh.RouteObject{
-			Name: typed.Name, Namespace: typed.Namespace, Annotations: typed.Annotations, Deleted: typed.DeletionTimestamp != nil,
-			ParentRefs: typed.Spec.ParentRefs,
-		}
-		for _, rule := range typed.Spec.Rules {
-			want.Rules = append(want.Rules, mesh.RouteObjectRule{Filters: rule.Filters, BackendRefs: rule.BackendRefs})
-		}
+		want := mesh.ObjectOfHTTPRoute(&typed)
 		got, err := mesh.ReadRoute(raw)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
@@ -74,5 +68,38 @@ func TestMentionedDepth(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"shop"}, route(mention(100_000)).Namespaces); diff != "" {
 		t.Errorf("100,000 deep (-want +got):\n%s", diff)
+	}
+}
+
+func TestDestinations(t *testing.T) {
+	for _, tt := range []struct {
+		name, spec string
+		want       []string
+	}{
+		{"backends", `{"rules": [{"backendRefs": [{"name": "a"}, {"name": "b", "namespace": "other"}]}]}`, []string{"other", "shop"}},
+		{
+			"an app, through the companion of another namespace", `{"parentRefs": [{"name": "g", "namespace": "infra"}], "rules": [{
+				"filters": [{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/v1.0/invoke/a.apps/method//"}}}],
+				"backendRefs": [{"name": "ingress-dapr", "namespace": "infra"}]}]}`, []string{"apps"},
+		},
+		{
+			"apps of a divided rule", `{"rules": [{"backendRefs": [{"name": "ingress-dapr", "namespace": "infra", "filters": [
+				{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "dapr-app-id", "value": "a.apps"}]}}]}]}]}`, []string{"apps"},
+		},
+		{
+			"a mirror", `{"rules": [{"filters": [{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "m", "namespace": "mirror"}}}]}]}`,
+			[]string{"mirror"},
+		},
+		{"a GAMMA parent", `{"parentRefs": [{"name": "s", "kind": "Service", "group": "", "namespace": "apps"}]}`, []string{"apps"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			route, err := mesh.ReadRoute([]byte(`{"metadata": {"namespace": "shop"}, "spec": ` + tt.spec + `}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, route.Destinations()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }

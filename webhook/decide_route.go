@@ -54,12 +54,13 @@ func needOfRoute(request *call) (mesh.Need, error) {
 		if err != nil {
 			return mesh.Need{}, fmt.Errorf("decode %s: %w: %w", request.Kind.Kind, errUndecodable, err)
 		}
-		if i == 0 {
-			request.route = route
-		}
 		one := *route
 		one.Namespace = request.Namespace
-		need = need.Union(one.Need())
+		if i == 0 {
+			request.route, need = route, one.Need()
+		} else {
+			need = need.Union(one.Need())
+		}
 	}
 	return need, nil
 }
