@@ -127,7 +127,7 @@ type loaded struct {
 func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, error) {
 	b := &build{loader: l, door: d, need: need, view: &mesh.View{Config: l.config, Namespaces: map[string]map[string]string{}}}
 	for _, step := range []func(context.Context) error{
-		b.routes, b.ends, b.enrolments, b.callers, b.configurations, b.splits, b.namespaces, b.referred, b.pods, b.grants, b.policies, b.environment,
+		b.routes, b.ends, b.enrolments, b.callers, b.configurations, b.splits, b.namespaces, b.referred, b.pods, b.grants, b.policies, b.elsewhere, b.environment,
 		b.companions, b.foreign,
 	} {
 		if err := step(ctx); err != nil {

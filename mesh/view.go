@@ -38,6 +38,9 @@ type View struct {
 	CompanionServices []Name
 	// Configurations are Dapr's Configurations in the namespaces concerned that users wrote.
 	Configurations []Configuration
+	// Elsewhere are those of the app IDs that policies here select, and that look misspelt, which enrolments of namespaces that are not concerned
+	// have.
+	Elsewhere []string
 	// Foreign are objects in the namespaces concerned that bear the name of an object that a companion has or would have there, of the
 	// same kind, and that daprise did not make.
 	Foreign []Object

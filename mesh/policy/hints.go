@@ -38,24 +38,55 @@ func (j *judge) voided(p *Policy) (mesh.Finding, bool) {
 	return f, true
 }
 
-// misspelt looks for a subject's app ID that no app or ingress of the View has, and the companion's almost is.
+// misspelt looks for a subject's app ID that no app or ingress of the cluster has, and the companion's almost is.
 func (j *judge) misspelt(p *Policy) (mesh.Finding, bool) {
-	for _, s := range p.subject {
+	for _, n := range p.named {
+		if n.id == j.c.ref.ID || !almost(n.id, j.c.ref.ID) || known(j.view, n.id) || slices.Contains(j.view.Elsewhere, n.id) {
+			continue
+		}
+		f := j.finding(mesh.CodeSelectorTypo, fmt.Sprintf("%s selects %s=%s, which is no app ID here: %q is meant?", p.ref.Object(), n.key, n.id, j.c.ref.ID))
+		f.Severity, f.Fix = mesh.Warn, fmt.Sprintf("Write %s: %s in its endpointSelector.", n.key, j.c.ref.ID)
+		return f, true
+	}
+	return mesh.Finding{}, false
+}
+
+// Suspects are the app IDs that subjects of policies name, that no app or ingress of a View has and one almost has: misspelt, if no other of
+// the cluster has them (View.Elsewhere). Sorted, each once.
+func Suspects(view *mesh.View, policies []*Policy) []string {
+	var suspects []string
+	for _, p := range policies {
+		for _, n := range p.named {
+			if slices.Contains(suspects, n.id) || known(view, n.id) || !almostKnown(view, n.id) {
+				continue
+			}
+			suspects = append(suspects, n.id)
+		}
+	}
+	slices.Sort(suspects)
+	return suspects
+}
+
+// slips is how many letters may be wrong in a name that is still taken for another.
+const slips = 2
+
+// named is an app ID that a policy's subject names, by one of the two labels that carry it.
+type named struct{ key, id string }
+
+// namedIn are those of a policy's subjects.
+func namedIn(subjects []selector) []named {
+	var list []named
+	for _, s := range subjects {
 		for _, r := range s {
 			if (r.key != mesh.AnnotationAppID && r.key != mesh.LabelCompanion) || r.op != in {
 				continue
 			}
-			for _, value := range r.values {
-				if value == j.c.ref.ID || distance(value, j.c.ref.ID) > 2 || j.known(value) {
-					continue
-				}
-				f := j.finding(mesh.CodeSelectorTypo, fmt.Sprintf("%s selects %s=%s, which is no app ID here: %q is meant?", p.ref.Object(), r.key, value, j.c.ref.ID))
-				f.Severity, f.Fix = mesh.Warn, fmt.Sprintf("Write %s: %s in its endpointSelector.", r.key, j.c.ref.ID)
-				return f, true
+			for _, id := range r.values {
+				list = append(list, named{r.key, id})
 			}
 		}
 	}
-	return mesh.Finding{}, false
+	return list
 }
 
 // nowhere looks for a port that an ingress rule for the companion names and that its pods do not have.
@@ -77,9 +108,19 @@ func (j *judge) nowhere(p *Policy) (mesh.Finding, bool) {
 	return mesh.Finding{}, false
 }
 
-func (j *judge) known(id string) bool {
-	return slices.ContainsFunc(j.view.Apps, func(a mesh.App) bool { return a.ID == id }) ||
-		slices.ContainsFunc(j.view.Ingresses, func(g mesh.Ingress) bool { return g.ID == id })
+func known(view *mesh.View, id string) bool {
+	return slices.ContainsFunc(view.Apps, func(a mesh.App) bool { return a.ID == id }) ||
+		slices.ContainsFunc(view.Ingresses, func(g mesh.Ingress) bool { return g.ID == id })
+}
+
+func almostKnown(view *mesh.View, id string) bool {
+	return slices.ContainsFunc(view.Apps, func(a mesh.App) bool { return almost(a.ID, id) }) ||
+		slices.ContainsFunc(view.Ingresses, func(g mesh.Ingress) bool { return almost(g.ID, id) })
+}
+
+// almost says that two names differ by few letters.
+func almost(a, b string) bool {
+	return max(len(a)-len(b), len(b)-len(a)) <= slips && distance(a, b) <= slips
 }
 
 // distance is the number of letters to insert, delete or replace (Levenshtein).

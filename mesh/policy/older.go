@@ -45,7 +45,7 @@ func (p *Policy) in(r reading) *Policy {
 }
 
 func (p *Policy) read(r reading) *Policy {
-	q := &Policy{ref: p.ref, voids: p.voids, unsure: p.unsure, subject: p.subject, single: p.single, newer: p}
+	q := &Policy{ref: p.ref, voids: p.voids, unsure: p.unsure, subject: p.subject, named: p.named, single: p.single, newer: p}
 	q.settle(r.cilium)
 	q.rules = make([]*rule, 0, len(p.rules))
 	for _, rule := range p.rules {

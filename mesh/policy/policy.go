@@ -63,6 +63,8 @@ type Policy struct {
 	// unsure names what decides whether Cilium accepts the object at all, and is not known here.
 	unsure  string
 	subject []selector
+	// named are the app IDs that subject names.
+	named []named
 	// single says that the object has a spec, which counts before its specs.
 	single bool
 	// older is what another release makes of the object, once asked for; newer is the Policy that such a one came from.

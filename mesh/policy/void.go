@@ -30,6 +30,7 @@ func (p *Policy) reject(reason string) {
 // finish ends the compilation for the release modelled. Rules that no release has in force are dropped.
 func (p *Policy) finish() {
 	p.settle(modelled)
+	p.named = namedIn(p.subject)
 	if slices.ContainsFunc(p.voids, func(v void) bool { return v.since <= oldest && v.until == forever && !v.unsure }) {
 		p.rules = nil
 	}

@@ -113,7 +113,7 @@ func hintRules() []Rule {
 			Code:     mesh.CodeSelectorTypo,
 			Title:    "Selector looks like a typing error",
 			Severity: mesh.Warn,
-			Means:    "A policy selects an app ID that no app or ingress has, and that is one or two letters away from one that an uncovered companion has.",
+			Means:    "A policy selects an app ID that no app or ingress of the cluster has, and that is one or two letters away from one that an uncovered companion has.",
 			Why:      "A policy with a misspelt selector is valid and closes nothing.",
 			Example:  `Service default/whoami admitted with a warning: CiliumNetworkPolicy default/whoami selects dapr.io/app-id=whoamy, which is no app ID here: "whoami" is meant?. Write dapr.io/app-id: whoami in its endpointSelector. [DPR111]`,
 			Mend:     "Correct the label in endpointSelector.",

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
+)
+
+// TestMisspeltOrElsewhere: an app ID is taken for misspelt if no app of the cluster has it, be it of a namespace that the decision is not about.
+func TestMisspeltOrElsewhere(t *testing.T) {
+	const forWhoami, forOther = "dapr.io/app-id: whoami", "dapr.io/app-id: whoamy"
+	misspelt := strings.Replace(allowIngressToWhoami, forWhoami, forOther, 1)
+	clusterwide := strings.NewReplacer("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", ", namespace: default", "").Replace(misspelt)
+	for _, tt := range []struct {
+		name, policy string
+		tweak        func(*mesh.View)
+		suspects     []string
+		told         bool
+	}{
+		{name: "nobody has it", policy: misspelt, suspects: []string{"whoamy"}, told: true},
+		{name: "nobody has it, clusterwide", policy: clusterwide, suspects: []string{"whoamy"}, told: true},
+		{name: "an app elsewhere has it", policy: misspelt, tweak: func(v *mesh.View) { v.Elsewhere = []string{"whoamy"} }, suspects: []string{"whoamy"}},
+		{name: "an app of the View has it", policy: misspelt, tweak: func(v *mesh.View) {
+			v.Apps = append(v.Apps, mesh.App{AppRef: mesh.AppRef{Namespace: "shop", ID: "whoamy"}})
+		}},
+		{name: "far from every app's", policy: strings.Replace(misspelt, "whoamy", "payments", 1)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			view := world()
+			if tt.tweak != nil {
+				tt.tweak(view)
+			}
+			if diff := cmp.Diff(tt.suspects, policy.Suspects(view, []*policy.Policy{compile(t, tt.policy)})); diff != "" {
+				t.Errorf("suspects (-want +got):\n%s", diff)
+			}
+			told := slices.ContainsFunc(found(view, setOf(t, allowGatewayToIngress, tt.policy)), func(f mesh.Finding) bool { return f.Code == mesh.CodeSelectorTypo })
+			if told != tt.told {
+				t.Errorf("told of a slip: %v, want %v", told, tt.told)
+			}
+		})
+	}
+}
