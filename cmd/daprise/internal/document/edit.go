@@ -155,7 +155,8 @@ func (d *Document) rewritten(root *yaml.Node, want any) ([]byte, error) {
 		out.WriteString("---" + e.newline)
 	}
 	out.WriteString(e.breaks(text))
-	result := d.ended(out.Bytes())
+	end := d.Text[len(bytes.TrimRight(d.Text, "\r\n")):]
+	result := append(bytes.TrimRight(out.Bytes(), "\r\n"), end...)
 	if d.dash >= 0 {
 		result[d.dash] = '-'
 	}
