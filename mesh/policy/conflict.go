@@ -168,7 +168,7 @@ func (s *Set) unmerged(e Endpoint, rules []*rule) conflict {
 			return c
 		}
 	}
-	return conflictAmong(e, rules)
+	return s.conflictAmong(e, rules)
 }
 
 // fromZeroAmong says which rule has a range of ports that begins with 0 (before sinceZeroRanges).
@@ -211,14 +211,14 @@ func (p port) key(d direction) string {
 
 // conflictAmong says which rules for one subject Cilium cannot merge; none for most. It then computes no policy at all for the endpoint,
 // which keeps what it had: an endpoint that is new has none (cilium pkg/policy mergePortProto).
-func conflictAmong(subject Endpoint, rules []*rule) conflict {
+func (s *Set) conflictAmong(subject Endpoint, rules []*rule) conflict {
 	claims := map[string][]claim{}
 	mixed := slices.ContainsFunc(rules, (*rule).mixesNames)
 	for _, r := range rules {
 		if r.deny || !r.demanding && !mixed {
 			continue
 		}
-		for _, c := range r.claims() {
+		for _, c := range r.claims(s.cluster) {
 			if c.redirect.namespaced && subject.Namespace == "" {
 				return conflict{r.place() + " names a listener of a namespace, which " + subject.String() + " has not", r}
 			}
@@ -242,21 +242,21 @@ func (c conflict) mend() string {
 	return "Let both rules ask for the same, or empty one (" + c.by.emptied() + ") and apply the policy below."
 }
 
-// claims are what a rule asks for, by direction, port and peer.
-func (r *rule) claims() []claim {
+// claims are what a rule asks for, by direction, port and peer, in a cluster of a name.
+func (r *rule) claims(cluster string) []claim {
 	var peers []string
 	if r.anyPeer {
 		peers = []string{""}
 	}
 	for _, p := range r.peers {
-		peers = append(peers, p.keys()...)
+		peers = append(peers, p.keys(cluster)...)
 	}
 	ports := r.ports
 	if r.anyPort {
 		ports = []port{{protocol: "ANY"}}
 	}
 	var list []claim
-	none := reserved(string(api.EntityNone)).String()
+	none := reserved(string(api.EntityNone)).written(cluster)
 	for _, peer := range peers {
 		for _, p := range ports {
 			list = append(list, claim{key: p.key(r.direction) + " " + peer, nobody: peer == none, rule: r, auth: r.auth, redirect: p.redirect})
@@ -265,15 +265,15 @@ func (r *rule) claims() []claim {
 	return list
 }
 
-// keys name the peer as Cilium's cache of selectors does: equal peers are one.
-func (p *peer) keys() []string {
+// keys name the peer as the cache of selectors does of a Cilium that knows its cluster by a name: equal peers are one.
+func (p *peer) keys(cluster string) []string {
 	switch {
 	case p.unjudged != "" || p.aggregate:
 		return nil
 	case p.group != nil:
 		return []string{p.group.String()}
 	case p.block == nil:
-		return []string{p.selector.String()}
+		return []string{p.selector.written(cluster)}
 	case p.block.apart:
 		var keys []string
 		for _, b := range p.block.rest() {
@@ -281,7 +281,7 @@ func (p *peer) keys() []string {
 		}
 		return keys
 	case p.block.prefix.Bits() == 0 && len(p.block.except) == 0:
-		return []string{p.block.prefix.String(), reserved(worldOf(p.block.prefix.Addr())).String()}
+		return []string{p.block.prefix.String(), reserved(worldOf(p.block.prefix.Addr())).written(cluster)}
 	default:
 		return []string{p.block.String()}
 	}
@@ -290,11 +290,15 @@ func (p *peer) keys() []string {
 // String is the block and its exceptions.
 func (b *block) String() string { return fmt.Sprint(b.prefix, b.except) }
 
-// String is the selector's requirements, sorted.
-func (s selector) String() string {
+// written is the selector's requirements, sorted. Whoever names the cluster asks for the same as a selector that means it and says nothing.
+func (s selector) written(cluster string) string {
 	words := make([]string, 0, len(s))
 	for _, r := range s {
 		values := slices.Sorted(slices.Values(r.values))
+		if i := slices.Index(values, cluster); r.key == keyCluster && i >= 0 {
+			values[i] = localCluster
+			slices.Sort(values)
+		}
 		words = append(words, fmt.Sprintf("%s:%s %d %q", r.source, r.key, r.op, values))
 	}
 	slices.Sort(words)
