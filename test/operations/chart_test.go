@@ -208,6 +208,15 @@ func TestConfigOfValuesIsStrictlyParsed(t *testing.T) {
 	}
 }
 
+// TestOlderKubernetesIsRefused: the chart says itself what it cannot be installed on.
+func TestOlderKubernetesIsRefused(t *testing.T) {
+	for _, e := range engines() {
+		if _, err := e.rendered(t, system, "--kube-version", "v1.30.9"); err == nil || !strings.Contains(err.Error(), "chart requires kubeVersion: >=1.31.0-0") {
+			t.Errorf("Helm %s: %v", e.version, err)
+		}
+	}
+}
+
 func TestSchemaRefuses(t *testing.T) {
 	for name, set := range map[string]string{
 		"an unknown value":       "replica=3",
@@ -227,14 +236,14 @@ func TestSchemaRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, e := range engines() {
-				if text, err := e.run(t.Context(), "template", release, chart(), "--namespace", "daprise-system", "--set", set); err == nil {
+				if text, err := e.rendered(t, system, "--set", set); err == nil {
 					t.Errorf("Helm %s accepts --set %s:\n%s", e.version, set, text)
 				}
 			}
 		})
 	}
 	for _, e := range engines() {
-		if _, err := e.run(t.Context(), "template", release, chart(), "--namespace", "default"); err == nil || !strings.Contains(err.Error(), "daprise-system") {
+		if _, err := e.rendered(t, "default"); err == nil || !strings.Contains(err.Error(), "daprise-system") {
 			t.Errorf("Helm %s, another namespace: %v", e.version, err)
 		}
 	}

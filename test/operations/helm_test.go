@@ -61,19 +61,25 @@ func (e engine) run(ctx context.Context, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
+// rendered is the text that Helm renders in a namespace. A Helm that is built outside of its release takes the cluster for Kubernetes 1.20.
+func (e engine) rendered(t *testing.T, namespace string, args ...string) (string, error) {
+	t.Helper()
+	return e.run(t.Context(), append([]string{"template", release, chart(), "--namespace", namespace, "--kube-version", "v1.37.0"}, args...)...)
+}
+
 // template is what Helm would install: each version of it the same.
 func template(t *testing.T, args ...string) []*unstructured.Unstructured {
 	t.Helper()
-	rendered := map[string][]*unstructured.Unstructured{}
+	by := map[string][]*unstructured.Unstructured{}
 	for _, e := range engines() {
-		text, err := e.run(t.Context(), append([]string{"template", release, chart(), "--namespace", "daprise-system"}, args...)...)
+		text, err := e.rendered(t, system, args...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		rendered[e.version] = documents(t, text)
+		by[e.version] = documents(t, text)
 	}
-	if diff := cmp.Diff(byName(rendered["3"]), byName(rendered["4"])); diff != "" {
+	if diff := cmp.Diff(byName(by["3"]), byName(by["4"])); diff != "" {
 		t.Fatalf("rendered otherwise by Helm 4 (-3 +4):\n%s", diff)
 	}
-	return rendered["4"]
+	return by["4"]
 }
