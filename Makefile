@@ -54,7 +54,7 @@ e2e: ## run requests through a real gateway, real companions and mTLS; needs roo
 	go test -tags e2e -json -count=1 -timeout 45m ./test/datapath/ | go run ./hack/testsum
 
 .PHONY: chart
-chart: controlplane ## render, install, upgrade and remove the Helm chart with Helm itself (built once, some four minutes)
+chart: controlplane ## render, install, upgrade and remove the Helm chart with Helm 3 and 4 (built once, some five minutes)
 	go vet -tags helm ./test/operations/
 	go test -tags helm -json -count=1 -timeout 30m ./test/operations/ | go run ./hack/testsum
 
@@ -83,12 +83,17 @@ alerts: ## make every alert fire in Prometheus's own rule engine
 reproducible: ## build the programs from two folders, each from nothing, and compare them bit by bit
 	VERSION=$(VERSION) bash hack/reproducible.sh
 
+SBOM := .cache/tools/cyclonedx-gomod
+
 .PHONY: sbom
-sbom: ## write what the programs are made of to bin/*.cdx.json (CycloneDX)
+sbom: $(SBOM) ## write what the programs are made of to bin/*.cdx.json (CycloneDX)
 	mkdir -p bin
 	for program in daprise-webhook daprise; do \
-		go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0 app -json -licenses -main cmd/$$program -output bin/$$program.cdx.json .; \
+		$(SBOM) app -json -licenses -main cmd/$$program -output bin/$$program.cdx.json .; \
 	done
+
+$(SBOM): hack/sbom/go.mod hack/sbom/go.sum
+	go -C hack/sbom build -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 # Versions of Cilium whose engines are compared beside the newest.
 OLDER ?= 1.19,1.18,1.17,1.16
@@ -132,7 +137,7 @@ verify-format:
 
 .PHONY: verify-vet
 verify-vet:
-	go vet ./...
+	go vet -tags bench,browser,e2e,helm ./...
 
 .PHONY: verify-tidy
 verify-tidy:

@@ -24,6 +24,7 @@ import (
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mutate"
 	"github.com/daprise/daprise/test/controlplane"
+	"github.com/daprise/daprise/test/controlplane/parts"
 )
 
 // generatedRoutes is how many drawn routes of each kind go to the API server.
@@ -53,6 +54,10 @@ func TestSchema(t *testing.T) {
 	}
 	subjects := schemaSubjects(t)
 	t.Run("standard", func(t *testing.T) { checkSchemas(ctx, t, server, subjects) })
+	if release, err := parts.ChosenRelease(); err != nil || release == parts.Oldest {
+		// The experimental channel of Gateway API 1.6 calls functions of CEL that Kubernetes 1.31 does not have.
+		return
+	}
 	if err := cp.RemoveCRDs(ctx, controlplane.GatewayAPIStandard); err != nil {
 		t.Fatal(err)
 	}
