@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -111,9 +112,46 @@ func lifecycle(t *testing.T, e engine) {
 	kubectl(t, "delete", "-n", ns, "httproute/other-route", "ciliumnetworkpolicy/to-whoami")
 
 	e.install(t, chart())
-	startReplica(t)
+	again := startReplica(t)
 	apply(t, in(ns, policies), in(ns, route))
 	refused(t, "[DPR301]", strings.ReplaceAll(in(ns, service), "enabled", "enable"))
+	disable(t)
+	e.uninstall(t)
+	again.end(t, 0)
+	noTrace(t, ns)
+}
+
+// disable takes the mesh apart as people do.
+func disable(t *testing.T) {
+	t.Helper()
+	program, err := cluster.Build(t.Context(), "daprise")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.Remove(program) }()
+	if out, err := exec.CommandContext(t.Context(), program, "disable", "--yes", "--timeout", "2m", "--kubeconfig", shared.Kubeconfig()).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// noTrace of a mesh is left in a namespace, nor of daprise anywhere.
+func noTrace(t *testing.T, ns string) {
+	t.Helper()
+	nothingLeft(t)
+	const kinds = "deployments,daemonsets,services,serviceaccounts,poddisruptionbudgets,configurations.dapr.io,ciliumnetworkpolicies,ciliumlocalredirectpolicies,referencegrants,gateways,httproutes"
+	for _, label := range []string{"app.kubernetes.io/managed-by=daprise", "daprise.dev/app-id", "daprise.dev/companion"} {
+		if left := kubectl(t, "get", kinds, "-n", ns, "-l", label, "-o", "name"); strings.TrimSpace(left) != "" && !strings.Contains(left, "No resources") {
+			t.Errorf("left with label %s:\n%s", label, left)
+		}
+	}
+	for _, object := range []string{"service/whoami", "gateway/default-gateway", "httproute/whoami-route"} {
+		if annotations := field(t, ".metadata.annotations", object, "-n", ns); strings.Contains(strings.ReplaceAll(annotations, "last-applied-configuration", ""), `"daprise.dev/original"`) {
+			t.Errorf("%s: %s", object, annotations)
+		}
+	}
+	if backends := field(t, ".spec.rules[*].backendRefs[*].name", "httproute", "-n", ns, "whoami-route"); backends != "whoami" {
+		t.Errorf("the route leads to %s", backends)
+	}
 }
 
 // nothingLeft of daprise at the API server, but its namespace.
