@@ -226,7 +226,7 @@ func written(b *testing.B, n int) string {
 }
 
 // write writes a file; errors come with its end.
-func write(b *testing.B, name string, content func(io.Writer)) {
+func write(b testing.TB, name string, content func(io.Writer)) {
 	b.Helper()
 	file, err := os.Create(name)
 	if err != nil {
