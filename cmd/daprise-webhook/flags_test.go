@@ -3,12 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +52,31 @@ func TestParse(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestFlagsPage: docs/operations.md has a row for every flag and for none that there is not.
+func TestFlagsPage(t *testing.T) {
+	var help bytes.Buffer
+	if _, err := parse([]string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	matches := func(pattern, text string) []string {
+		var all []string
+		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			all = append(all, match[1])
+		}
+		slices.Sort(all)
+		return all
+	}
+	// Everybody knows --version.
+	want := slices.DeleteFunc(matches(`(?m)^  -([a-z-]+)`, help.String()), func(name string) bool { return name == "version" })
+	if diff := cmp.Diff(want, matches("(?m)^\\| `--([a-z-]+)` \\|", string(page))); diff != "" {
+		t.Errorf("-flags +page:\n%s", diff)
 	}
 }
 

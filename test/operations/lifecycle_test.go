@@ -94,13 +94,22 @@ func lifecycle(t *testing.T, e engine) {
 		return nil
 	})
 
+	companions := []string{"deployment/whoami-dapr", "daemonset/ingress-dapr", "service/whoami-dapr", "service/ingress-dapr"}
+	cluster.Eventually(t, func() error {
+		for _, object := range companions {
+			if field(t, ".metadata.name", object, "-n", ns) == "" {
+				return fmt.Errorf("no %s", object)
+			}
+		}
+		return nil
+	})
 	before := target(t, ns)
 	e.uninstall(t)
 	r.end(t, 0)
 	nothingLeft(t)
-	for _, kind := range []string{"deployment/whoami-dapr", "daemonset/ingress-dapr", "service/whoami-dapr", "service/ingress-dapr"} {
-		if field(t, ".metadata.name", kind, "-n", ns) == "" {
-			t.Errorf("%s is gone", kind)
+	for _, object := range companions {
+		if field(t, ".metadata.name", object, "-n", ns) == "" {
+			t.Errorf("%s is gone", object)
 		}
 	}
 	if after := target(t, ns); before != after {

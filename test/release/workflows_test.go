@@ -173,3 +173,17 @@ func TestBuiltAsTheImage(t *testing.T) {
 		t.Error("the image is not told its version")
 	}
 }
+
+// TestVersionsAgree: the chart, its app and the image of deploy/base are of one version.
+func TestVersionsAgree(t *testing.T) {
+	var chart struct{ Version, AppVersion string }
+	if err := yaml.Unmarshal([]byte(read(t, "deploy", "helm", "daprise", "Chart.yaml")), &chart); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`^\d+\.\d+\.\d+$`).MatchString(chart.Version) || chart.AppVersion != "v"+chart.Version {
+		t.Errorf("chart %s of app %s", chart.Version, chart.AppVersion)
+	}
+	if want := "image: ghcr.io/daprise/daprise-webhook:" + chart.AppVersion + "\n"; !strings.Contains(read(t, "deploy", "base", "server.yaml"), want) {
+		t.Errorf("deploy/base does not run %s", want)
+	}
+}
