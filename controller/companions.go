@@ -102,6 +102,7 @@ func (c *companions) forget(ref mesh.AppRef) {
 	c.metrics.forget(ref)
 	c.rolls.forget(ref)
 	c.departures.forget(ref)
+	c.writer.taken.forget(ref.Namespace)
 }
 
 // target is the companion as it should be, and false if no enrolment asks for one.

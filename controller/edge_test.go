@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -132,38 +130,6 @@ func TestReportsClearOnlyWhatIsNoLongerEnrolled(t *testing.T) {
 		if len(got.Status.Conditions) != want {
 			t.Errorf("Service %s has %d conditions, want %d", name, len(got.Status.Conditions), want)
 		}
-	}
-}
-
-func TestWriterNeverTouchesForeignObjects(t *testing.T) {
-	foreign := service("default", "whoami-dapr")
-	var mu sync.Mutex
-	var applied []string
-	c := builder(t, foreign).WithInterceptorFuncs(interceptor.Funcs{
-		Apply: func(_ context.Context, _ client.WithWatch, obj runtime.ApplyConfiguration, _ ...client.ApplyOption) error {
-			named, ok := obj.(interface{ GetName() string })
-			if !ok {
-				return fmt.Errorf("%T has no name", obj)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			applied = append(applied, named.GetName())
-			return nil
-		},
-	}).Build()
-	w := writer{client: c, live: c, log: logr.Discard()}
-	p := planStay(wanting(), observed{})
-	got, err := w.apply(t.Context(), p.waves, observed{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]mesh.Object{{APIVersion: "v1", Kind: "Service", Namespace: "default", Name: "whoami-dapr"}}, got); diff != "" {
-		t.Errorf("foreign (-want +got):\n%s", diff)
-	}
-	// The other objects of the same wave are applied, the wave of the workload is not begun.
-	slices.Sort(applied)
-	if diff := cmp.Diff([]string{"whoami-dapr", "whoami-dapr", "whoami-dapr", "whoami-dapr-api"}, applied); diff != "" {
-		t.Errorf("applied (-want +got):\n%s", diff)
 	}
 }
 

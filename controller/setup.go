@@ -68,7 +68,7 @@ func Setup(mgr manager.Manager, options Options) (*Loader, error) {
 	work := crew{mgr, options.Concurrency}
 	err = add(work, "companion", t.companions, &companions{
 		loader:  loader,
-		writer:  writer{client: mgr.GetClient(), live: mgr.GetAPIReader(), log: log},
+		writer:  writer{client: mgr.GetClient(), live: mgr.GetAPIReader(), log: log, taken: newTaken()},
 		reports: newReports(mgr.GetClient(), loader.door, recorder),
 		metrics: m,
 		readmit: t.readmit,

@@ -11,6 +11,7 @@ import (
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/mesh"
@@ -23,6 +24,8 @@ type writer struct {
 	// live reads the API server, for objects that no cache of ours would show.
 	live client.Reader
 	log  logr.Logger
+	// taken are names that were found to be somebody else's.
+	taken *taken
 }
 
 // apply applies waves, each after the one before. Where an object of a wanted name is not ours, it is returned, nothing is written to
@@ -56,21 +59,45 @@ func (w writer) applyOne(ctx context.Context, wanted, stored client.Object) erro
 	if err != nil {
 		return err
 	}
-	options := []client.ApplyOption{client.FieldOwner(mesh.FieldManager)}
+	if stored == nil && !w.taken.is(nameOf(wanted)) {
+		if err := w.create(ctx, content); !apierrors.IsConflict(err) {
+			return err
+		}
+	}
 	if stored == nil {
 		if stored, err = w.lookup(ctx, wanted); err != nil {
 			return err
 		}
 	}
+	var options []client.ApplyOption
 	if stored != nil {
 		// The UID makes the write fail if another object has taken the name since.
 		content.SetUID(stored.GetUID())
 		options = append(options, client.ForceOwnership)
 	}
-	name := nameOf(wanted)
-	err = w.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(content), options...)
+	// A conflict without ownership forced: somebody else made it in this moment, and the next attempt sees whose it is.
+	return w.send(ctx, content, options...)
+}
+
+// noVersion is one that no object has: storage counts from it, so that what is written first has a later one (etcd: "a cluster's revision
+// begins at 1").
+const noVersion = "1"
+
+// create applies an object that the caches do not hold. It costs one request and writes to nothing that exists: for the API server, a
+// version is one to update from, so that any object of the name is a conflict, and where there is none the object is made
+// (k8s.io/apiserver pkg/registry/generic/registry, Store.Update). Unlike one of a create request, its fields are those that daprise
+// applied, and those that it applies no more will go. An API server that took it for a conflict though there is nothing would
+// cost a request more.
+func (w writer) create(ctx context.Context, content *unstructured.Unstructured) error {
+	fresh := content.DeepCopy()
+	fresh.SetResourceVersion(noVersion)
+	return w.send(ctx, fresh)
+}
+
+func (w writer) send(ctx context.Context, content *unstructured.Unstructured, options ...client.ApplyOption) error {
+	name := nameOf(content)
+	err := w.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(content), append(options, client.FieldOwner(mesh.FieldManager))...)
 	if err != nil {
-		// A conflict without ownership forced: somebody else made it in this moment, and the next attempt sees whose it is.
 		return fmt.Errorf("apply %s: %w", name, err)
 	}
 	w.log.V(1).Info("applied", "object", name.String())
@@ -82,12 +109,16 @@ func (w writer) lookup(ctx context.Context, wanted client.Object) (client.Object
 	stored := &metav1.PartialObjectMetadata{}
 	stored.SetGroupVersionKind(wanted.GetObjectKind().GroupVersionKind())
 	err := w.live.Get(ctx, client.ObjectKeyFromObject(wanted), stored)
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
+	if err != nil && !apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("look for %s: %w", nameOf(wanted), err)
-	case !isOurs(stored, wanted.GetLabels()[mesh.LabelInstance]):
+	}
+	found := err == nil
+	foreign := found && !isOurs(stored, wanted.GetLabels()[mesh.LabelInstance])
+	w.taken.set(nameOf(wanted), foreign)
+	switch {
+	case !found:
+		return nil, nil
+	case foreign:
 		return nil, errForeign
 	default:
 		return stored, nil

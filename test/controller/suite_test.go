@@ -50,6 +50,9 @@ const (
 
 var shared *cluster.Cluster
 
+// asked are the requests of the shared controllers.
+var asked = newTally()
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(run(m))
@@ -66,7 +69,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	shared = c
-	stopped, err := startControllers(ctx, c.AdminConfig(), never)
+	stopped, err := startControllers(ctx, asked.on(c.AdminConfig()), never)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, errors.Join(err, c.Stop()))
 		return 1
