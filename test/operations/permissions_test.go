@@ -23,6 +23,7 @@ func permissions(t *testing.T) {
 	startReplica(t)
 	cluster.Eventually(t, admittedLater)
 	everythingThere(t)
+	namesTaken(t)
 	everythingGone(t)
 	kubectl(t, "delete", "secret", "-n", system, "daprise-webhook-ca")
 	var unused []string
@@ -136,6 +137,29 @@ func everythingThere(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// namesTaken makes what daprise made look like somebody else's for a while, kind by kind: daprise looks whose it is only where a name is taken.
+func namesTaken(t *testing.T) {
+	t.Helper()
+	const ours = "app.kubernetes.io/managed-by"
+	for kind, used := range map[string]string{
+		"serviceaccounts":             permission("get", "", "serviceaccounts"),
+		"poddisruptionbudgets":        permission("get", "policy", "poddisruptionbudgets"),
+		"configurations.dapr.io":      permission("get", "dapr.io", "configurations"),
+		"ciliumnetworkpolicies":       permission("get", "cilium.io", "ciliumnetworkpolicies"),
+		"ciliumlocalredirectpolicies": permission("get", "cilium.io", "ciliumlocalredirectpolicies"),
+		"referencegrants":             permission("get", "gateway.networking.k8s.io", "referencegrants"),
+	} {
+		kubectl(t, "label", kind, "-n", "permissions", "-l", ours+"=daprise", ours+"-")
+		cluster.Eventually(t, func() error {
+			if !slices.Contains(permissionsUsed(t), used) {
+				return fmt.Errorf("not used: %s", used)
+			}
+			return nil
+		})
+		kubectl(t, "label", kind, "-n", "permissions", "-l", "app.kubernetes.io/name=dapr-shared", ours+"=daprise")
+	}
 }
 
 func everythingGone(t *testing.T) {
