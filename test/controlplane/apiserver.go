@@ -14,6 +14,9 @@ func (cp *ControlPlane) URL() string { return loopback("https", cp.ports.api) }
 // StopAPIServer ends kube-apiserver alone, as an outage of the control plane.
 func (cp *ControlPlane) StopAPIServer() error { return cp.end(apiServer) }
 
+// StopControllerManager ends kube-controller-manager alone: nothing makes pods of workloads any more, or removes what is left over.
+func (cp *ControlPlane) StopControllerManager() error { return cp.end(controllerManager) }
+
 // end ends one of the programs gracefully. Where it does not run, nothing happens.
 func (cp *ControlPlane) end(program string) error {
 	cp.mu.Lock()

@@ -74,6 +74,16 @@ func KubernetesVersion(root string, release Release) (string, error) {
 	return version[0], err
 }
 
+// GitVersion is what the programs of the chosen release say that they are. Those of the newest do not know it, as programs do that are built
+// outside of a release.
+func GitVersion(root string) (string, error) {
+	release, err := ChosenRelease()
+	if err != nil || release == Newest {
+		return "v0.0.0-master+$Format:%H$", err
+	}
+	return KubernetesVersion(root, release)
+}
+
 // kubernetesOf is the version of Kubernetes in a module's go.mod, and its minor version.
 func kubernetesOf(module string) ([2]string, error) {
 	data, err := os.ReadFile(filepath.Join(module, "go.mod"))
