@@ -8,9 +8,11 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 version=${VERSION:-reproducible}
+# Whatever is committed meanwhile.
+commit=$(git rev-parse HEAD)
 for folder in a another/folder; do
 	mkdir -p "$work/$folder"
-	git archive HEAD | tar -x -C "$work/$folder"
+	git archive "$commit" | tar -x -C "$work/$folder"
 	echo "building in folder ${folder##*/}"
 	GOCACHE="$work/cache-${folder##*/}" GOFLAGS=-trimpath make -C "$work/$folder" build "VERSION=$version" >/dev/null
 done
