@@ -38,6 +38,7 @@ type Loader struct {
 	pods           *podsRead
 	recent         *recent
 	dapr           *daprRead
+	appIDs         *appIDs
 	now            func() time.Time
 	// synced is nil for a loader without caches.
 	synced func() error
@@ -62,6 +63,7 @@ func newLoader(config mesh.Config, d door) *Loader {
 		pods:           newPodsRead(),
 		recent:         newRecent(),
 		dapr:           newDaprRead(),
+		appIDs:         &appIDs{},
 		now:            time.Now,
 	}
 }
@@ -127,7 +129,7 @@ type loaded struct {
 func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, error) {
 	b := &build{loader: l, door: d, need: need, view: &mesh.View{Config: l.config, Namespaces: map[string]map[string]string{}}}
 	for _, step := range []func(context.Context) error{
-		b.routes, b.ends, b.enrolments, b.callers, b.configurations, b.splits, b.namespaces, b.referred, b.pods, b.grants, b.policies, b.elsewhere, b.environment,
+		b.routes, b.ends, b.enrolments, b.callers, b.configurations, b.splits, b.namespaces, b.referred, b.pods, b.grants, b.policies, b.appIDs, b.environment,
 		b.companions, b.foreign,
 	} {
 		if err := step(ctx); err != nil {

@@ -38,9 +38,8 @@ type View struct {
 	CompanionServices []Name
 	// Configurations are Dapr's Configurations in the namespaces concerned that users wrote.
 	Configurations []Configuration
-	// Elsewhere are those of the app IDs that policies here select, and that look misspelt, which enrolments of namespaces that are not concerned
-	// have.
-	Elsewhere []string
+	// AppIDs are the app IDs of the whole cluster, sorted, as they were a moment ago; none where Apps and Ingresses are those of every namespace.
+	AppIDs []string
 	// Foreign are objects in the namespaces concerned that bear the name of an object that a companion has or would have there, of the
 	// same kind, and that daprise did not make.
 	Foreign []Object

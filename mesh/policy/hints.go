@@ -41,7 +41,7 @@ func (j *judge) voided(p *Policy) (mesh.Finding, bool) {
 // misspelt looks for a subject's app ID that no app or ingress of the cluster has, and the companion's almost is.
 func (j *judge) misspelt(p *Policy) (mesh.Finding, bool) {
 	for _, n := range p.named {
-		if n.id == j.c.ref.ID || !almost(n.id, j.c.ref.ID) || known(j.view, n.id) || slices.Contains(j.view.Elsewhere, n.id) {
+		if n.id == j.c.ref.ID || !almost(n.id, j.c.ref.ID) || known(j.view, n.id) {
 			continue
 		}
 		f := j.finding(mesh.CodeSelectorTypo, fmt.Sprintf("%s selects %s=%s, which is no app ID here: %q is meant?", p.ref.Object(), n.key, n.id, j.c.ref.ID))
@@ -49,22 +49,6 @@ func (j *judge) misspelt(p *Policy) (mesh.Finding, bool) {
 		return f, true
 	}
 	return mesh.Finding{}, false
-}
-
-// Suspects are the app IDs that subjects of policies name, that no app or ingress of a View has and one almost has: misspelt, if no other of
-// the cluster has them (View.Elsewhere). Sorted, each once.
-func Suspects(view *mesh.View, policies []*Policy) []string {
-	var suspects []string
-	for _, p := range policies {
-		for _, n := range p.named {
-			if slices.Contains(suspects, n.id) || known(view, n.id) || !almostKnown(view, n.id) {
-				continue
-			}
-			suspects = append(suspects, n.id)
-		}
-	}
-	slices.Sort(suspects)
-	return suspects
 }
 
 // slips is how many letters may be wrong in a name that is still taken for another.
@@ -108,14 +92,12 @@ func (j *judge) nowhere(p *Policy) (mesh.Finding, bool) {
 	return mesh.Finding{}, false
 }
 
+// known says whether any app or ingress of the cluster has an app ID.
 func known(view *mesh.View, id string) bool {
-	return slices.ContainsFunc(view.Apps, func(a mesh.App) bool { return a.ID == id }) ||
+	_, found := slices.BinarySearch(view.AppIDs, id)
+	return found ||
+		slices.ContainsFunc(view.Apps, func(a mesh.App) bool { return a.ID == id }) ||
 		slices.ContainsFunc(view.Ingresses, func(g mesh.Ingress) bool { return g.ID == id })
-}
-
-func almostKnown(view *mesh.View, id string) bool {
-	return slices.ContainsFunc(view.Apps, func(a mesh.App) bool { return almost(a.ID, id) }) ||
-		slices.ContainsFunc(view.Ingresses, func(g mesh.Ingress) bool { return almost(g.ID, id) })
 }
 
 // almost says that two names differ by few letters.
