@@ -28,7 +28,7 @@ func dereferenced(node *yaml.Node) *yaml.Node {
 func (d *Document) apart(root *yaml.Node, want any) ([]byte, bool) {
 	touched := map[*yaml.Node]bool{}
 	touch(root, want, touched)
-	e := newEditor(d.source())
+	e := d.editor()
 	e.apart(root, touched)
 	text := e.text()
 	if d.dash >= 0 {

@@ -42,6 +42,8 @@ type Document struct {
 	column int
 	// dash is where in Text the "- " of a List's item begins, or -1.
 	dash int
+	// newline is how lines of the file end, for a text without an end of its own.
+	newline string
 }
 
 // Problem is what makes a document unreadable. The rest of its file is read all the same.

@@ -126,7 +126,7 @@ func (d *Document) reads(text []byte, want any) (bool, error) {
 
 // edited changes the text in place.
 func (d *Document) edited(root *yaml.Node, want any) []byte {
-	e := newEditor(d.source())
+	e := d.editor()
 	e.mapping(root, e.end(), want)
 	text := d.ended(e.text())
 	if d.dash >= 0 {
@@ -145,7 +145,7 @@ func (d *Document) ended(text []byte) []byte {
 
 // rewritten writes the whole object anew, with its comments.
 func (d *Document) rewritten(root *yaml.Node, want any) ([]byte, error) {
-	e := newEditor(d.source())
+	e := d.editor()
 	text, err := e.encoded(merged(root, want), root.Column-1)
 	if err != nil {
 		return nil, err

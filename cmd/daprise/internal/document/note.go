@@ -125,7 +125,7 @@ func trimmedEnds(lines [][]byte) []string {
 
 // noted is the document's text with a note behind it.
 func (d *Document) noted(n note) []byte {
-	e := newEditor(d.Text)
+	e := d.editor()
 	block := fmt.Appendf(nil, noteHead+e.newline, n.from+1)
 	for _, line := range n.written {
 		block = append(append(block, noteWritten...), ended(line, e.newline)...)

@@ -29,15 +29,18 @@ type splice struct {
 	with     string
 }
 
-func newEditor(source []byte) *editor {
+func (d *Document) editor() *editor {
+	source := d.source()
 	e := &editor{source: source, starts: []int{0}, newline: "\n"}
+	if !bytes.Contains(source, []byte("\n")) {
+		e.newline = cmp.Or(d.newline, "\n")
+	} else if bytes.Contains(source, []byte("\r\n")) {
+		e.newline = "\r\n"
+	}
 	for i, c := range source {
 		if c == '\n' {
 			e.starts = append(e.starts, i+1)
 		}
-	}
-	if bytes.Contains(source, []byte("\r\n")) {
-		e.newline = "\r\n"
 	}
 	e.compact = isCompact(source)
 	return e

@@ -46,10 +46,14 @@ func Parse(name string, data []byte) File {
 // parse is Parse, without the JSON of objects that nobody asks for: they are most of a large input.
 func parse(name string, data []byte, wanted func(*Document) bool) File {
 	p := &parser{}
+	newline := "\n"
+	if bytes.Contains(data, []byte("\r\n")) {
+		newline = "\r\n"
+	}
 	line := 1
 	for number := 1; len(data) > 0; number++ {
 		size := chunk(data)
-		p.chunk(&Document{File: name, Number: number, Line: line, Text: data[:size], dash: -1})
+		p.chunk(&Document{File: name, Number: number, Line: line, Text: data[:size], dash: -1, newline: newline})
 		line += bytes.Count(data[:size], []byte("\n"))
 		data = data[size:]
 	}
@@ -183,7 +187,7 @@ func (p *parser) items(list *Document, items []span) {
 		}
 		before = len(p.parts)
 		advance(s.from)
-		d := &Document{File: list.File, Number: list.Number, Item: i + 1, Line: line, Text: list.Text[s.from:s.to], dash: s.dash, column: s.column}
+		d := &Document{File: list.File, Number: list.Number, Item: i + 1, Line: line, Text: list.Text[s.from:s.to], dash: s.dash, column: s.column, newline: list.newline}
 		p.object(d)
 		if commas {
 			p.list(before, item)

@@ -18,7 +18,11 @@ import (
 func Document(t *rapid.T, object map[string]any) string {
 	w := &writer{t: t, compact: sometimes(t, "compact sequences"), aliases: sometimes(t, "aliases"), indent: rapid.IntRange(1, 4).Draw(t, "indent")}
 	w.comment(0)
-	w.mapping(object, 0)
+	if w.draw("flow style as a whole", 19) {
+		w.out.WriteString(w.flow(object) + "\n")
+	} else {
+		w.mapping(object, 0)
+	}
 	w.comment(0)
 	return w.out.String()
 }
