@@ -101,16 +101,25 @@ func reviews(handler http.Handler) (mutate, validate []byte, err error) {
 	if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil || answer.Response == nil {
 		return nil, nil, fmt.Errorf("mutate the example's route: HTTP %d: %s", recorder.Code, recorder.Body)
 	}
-	patch, err := jsonpatch.DecodePatch(answer.Response.Patch)
+	mutated, err := patched(route, answer.Response.Patch)
 	if err != nil {
 		return nil, nil, fmt.Errorf("mutate the example's route: %w: %s", err, recorder.Body)
 	}
-	mutated, err := patch.Apply(route)
-	if err != nil {
-		return nil, nil, fmt.Errorf("mutate the example's route: %w", err)
-	}
 	validate, err = review(mutated)
 	return mutate, validate, err
+}
+
+// patched is an object with a JSON patch applied.
+func patched(object, encoded []byte) ([]byte, error) {
+	patch, err := jsonpatch.DecodePatch(encoded)
+	if err != nil {
+		return nil, fmt.Errorf("decode a patch: %w", err)
+	}
+	after, err := patch.Apply(object)
+	if err != nil {
+		return nil, fmt.Errorf("apply a patch: %w", err)
+	}
+	return after, nil
 }
 
 func review(route []byte) ([]byte, error) {

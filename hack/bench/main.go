@@ -6,6 +6,7 @@
 //	go run ./hack/bench served    admission over TLS against controller-runtime's handler that allows everything
 //	go run ./hack/bench cluster   creation of objects through kube-apiserver: with daprise, with webhooks that do nothing, with in-tree
 //	                              policies, with nothing
+//	go run ./hack/bench growth    one replica while the cluster grows: its start, memory and decisions
 //
 // docs/performance.md has the figures.
 package main
@@ -20,7 +21,7 @@ import (
 	"syscall"
 )
 
-var errUsage = errors.New("usage: bench served|cluster [flags]")
+var errUsage = errors.New("usage: bench served|cluster|growth [flags]")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return errUsage
 	}
 	commands := map[string]func(context.Context, []string, io.Writer) error{
-		"served": served, "cluster": throughCluster, childCommand: child,
+		"served": served, "cluster": throughCluster, "growth": growth, childCommand: child,
 	}
 	command, ok := commands[args[0]]
 	if !ok {

@@ -53,10 +53,10 @@ spec:
         [JSONPatch{op: "replace", path: "/spec/rules/0/backendRefs/0/name", value: "ingress-dapr"},
          JSONPatch{op: "replace", path: "/spec/rules/0/backendRefs/0/port", value: 3500},
          JSONPatch{op: "add", path: "/spec/rules/0/filters", value: [
-           {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch",
-             "replacePrefixMatch": "/v1.0/invoke/whoami.default/method" + object.spec.rules[0].matches[0].path.value}}},
-           {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove":
-             ["dapr-api-token", "dapr-app-id", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace"]}}]}]
+           {"type": dyn("URLRewrite"), "urlRewrite": dyn({"path": {"type": "ReplacePrefixMatch",
+             "replacePrefixMatch": "/v1.0/invoke/whoami.default/method" + object.spec.rules[0].matches[0].path.value}})},
+           {"type": dyn("RequestHeaderModifier"), "requestHeaderModifier": dyn({"remove":
+             ["dapr-api-token", "dapr-app-id", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace"]})}]}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingAdmissionPolicyBinding
@@ -105,4 +105,41 @@ func exampleOf(name string, all []*lane) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no lane %s", name)
+}
+
+// gatewayToIngress lets the gateway alone reach an ingress companion.
+func gatewayToIngress(namespace, id string) []string {
+	return []string{strings.NewReplacer("NAMESPACE", namespace, "ID", id).Replace(`apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: gateway-to-ID, namespace: NAMESPACE}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: ID}}
+  ingress: [{fromEntities: [ingress], toPorts: [{ports: [{port: "3500", protocol: TCP}]}]}]
+`)}
+}
+
+// ingressToApp are the two policies of an app: its companion is for the ingress companion of infra and its own pods, its pods are for its
+// companion.
+func ingressToApp(namespace, id string) []string {
+	fill := strings.NewReplacer("NAMESPACE", namespace, "ID", id, "INFRA", infra)
+	return []string{
+		fill.Replace(`apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: ingress-to-ID, namespace: NAMESPACE}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: ID}}
+  ingress:
+  - fromEndpoints: [{matchLabels: {dapr.io/app-id: ingress, "k8s:io.kubernetes.pod.namespace": INFRA}}]
+    toPorts: [{ports: [{port: "50002", protocol: TCP}]}]
+  - fromEndpoints: [{matchLabels: {app: ID}}]
+    toPorts: [{ports: [{port: "3500", protocol: TCP}, {port: "50001", protocol: TCP}]}]
+`),
+		fill.Replace(`apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: companion-to-ID, namespace: NAMESPACE}
+spec:
+  endpointSelector: {matchLabels: {app: ID}}
+  ingress: [{fromEndpoints: [{matchLabels: {dapr.io/app-id: ID}}], toPorts: [{ports: [{port: "80", protocol: TCP}]}]}]
+`),
+	}
 }

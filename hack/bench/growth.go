@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/companion"
+	"github.com/daprise/daprise/test/cluster"
+	"github.com/daprise/daprise/test/controlplane"
+)
+
+// growth measures one replica while the cluster grows: its start, its memory, its decisions, and at last, where it leads, how long a change
+// takes to reach every route. Until then another holds the lease, so that no controller works beside what is measured.
+func growth(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("growth", flag.ContinueOnError)
+	sizes := flags.String("sizes", "100,1000,10000", "numbers of apps, growing")
+	calls := flags.Int("calls", 300, "decisions of each kind at each size")
+	lead := flags.Int("lead", 1000, "the size at which the replica leads once; 0 for none")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	c, err := cluster.Start(ctx, cluster.Options{NoDaprise: true, ControlPlane: controlplane.Options{Slots: controlplane.Unlimited}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Stop() }()
+	g := &grown{cluster: c, out: out, calls: *calls, random: rand.New(rand.NewPCG(9, 10000))}
+	if err := g.begin(ctx); err != nil {
+		return err
+	}
+	columns := append([]string{"apps", "start to ready", "heap", "resident"}, decided()...)
+	t := newTable(out, append(columns, "a change to the last route")...)
+	for word := range strings.SplitSeq(*sizes, ",") {
+		size, err := strconv.Atoi(word)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		row, err := g.at(ctx, size, size == *lead)
+		if err != nil {
+			return fmt.Errorf("%d apps: %w\n%s", size, err, c.ServerLogEnd())
+		}
+		t.row(row...)
+	}
+	return t.flush()
+}
+
+// grown is a cluster that grows.
+type grown struct {
+	cluster *cluster.Cluster
+	grower  *grower
+	out     io.Writer
+	calls   int
+	size    int
+	random  *rand.Rand
+}
+
+func (g *grown) begin(ctx context.Context) error {
+	config := g.cluster.AdminConfig()
+	config.QPS = -1
+	scheme, err := cluster.Scheme()
+	if err != nil {
+		return err
+	}
+	api, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return err
+	}
+	bundle := &corev1.ConfigMap{}
+	if err := api.Get(ctx, client.ObjectKey{Namespace: "dapr-system", Name: "dapr-trust-bundle"}, bundle); err != nil {
+		return err
+	}
+	// What makes pods of workloads stays out of it: nothing here runs.
+	if err := g.cluster.StopControllerManager(); err != nil {
+		return err
+	}
+	g.grower = &grower{api: api, input: companion.Input{Config: mesh.DefaultConfig(), TrustAnchors: bundle.Data["ca.crt"]}}
+	return g.grower.begin(ctx)
+}
+
+// at grows to a size and measures there.
+func (g *grown) at(ctx context.Context, size int, leading bool) ([]string, error) {
+	began := time.Now()
+	if err := g.alone(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.grower.grow(ctx, g.size, size); err != nil {
+		return nil, err
+	}
+	g.size = size
+	_, _ = fmt.Fprintf(os.Stderr, "%d apps made in %s\n", size, time.Since(began).Round(time.Second))
+	if err := g.cluster.Install(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.hold(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.cluster.StopServer(); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	if err := g.cluster.StartServer(ctx); err != nil {
+		return nil, err
+	}
+	row := []string{strconv.Itoa(size), time.Since(start).Round(10 * time.Millisecond).String()}
+	heap, resident, err := g.memory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row = append(row, megabytes(heap), megabytes(resident))
+	for _, kind := range decided() {
+		took, err := g.decide(ctx, kind)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", kind, err)
+		}
+		row = append(row, took.Round(time.Microsecond).String())
+	}
+	reached := "-"
+	if leading {
+		took, err := g.change(ctx)
+		if err != nil {
+			return nil, err
+		}
+		reached = took.Round(100 * time.Millisecond).String()
+	}
+	return append(row, reached), g.cluster.StopServer()
+}
+
+// alone takes daprise's hooks and policies away, so that the cluster can be filled without it.
+func (g *grown) alone(ctx context.Context) error {
+	if g.size == 0 {
+		return nil
+	}
+	_, err := g.cluster.Kubectl(ctx, "delete", "--all",
+		"mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings")
+	return err
+}
+
+// hold takes the lease, so that the replica does not lead.
+func (g *grown) hold(ctx context.Context) error {
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: mesh.SystemNamespace, Name: "daprise-webhook"}}
+	if err := g.grower.api.Delete(ctx, lease); err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	lease.Spec = coordinationv1.LeaseSpec{
+		HolderIdentity: new("bench"), LeaseDurationSeconds: new(int32(24 * 3600)), RenewTime: new(metav1.NowMicro()), AcquireTime: new(metav1.NowMicro()),
+	}
+	return g.grower.api.Create(ctx, lease)
+}
+
+// memory is the least that the replica's heap, and the process, held in a few seconds, in bytes.
+func (g *grown) memory(ctx context.Context) (heap, resident float64, err error) {
+	for range 10 {
+		values, err := g.metrics(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		if now := values["go_memstats_heap_alloc_bytes"]; heap == 0 || now < heap {
+			heap = now
+		}
+		resident = values["process_resident_memory_bytes"]
+		select {
+		case <-ctx.Done():
+			return 0, 0, ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+	return heap, resident, nil
+}
+
+// metrics are the replica's, those without labels by name and those with labels summed.
+func (g *grown) metrics(ctx context.Context) (map[string]float64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.cluster.MetricsURL(), nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(response.Body)
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		return nil, err
+	}
+	values := map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok || strings.HasPrefix(name, "#") {
+			continue
+		}
+		name, _, _ = strings.Cut(name, "{")
+		if number, err := strconv.ParseFloat(value[strings.LastIndexByte(value, ' ')+1:], 64); err == nil {
+			values[name] += number
+		}
+	}
+	return values, nil
+}
+
+func megabytes(bytes float64) string { return fmt.Sprintf("%.1f MB", bytes/(1<<20)) }
+
+func untyped(content map[string]any) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: content}
+}
