@@ -174,10 +174,14 @@ func updated(stored, wanted []metav1.Condition, now metav1.Time) (conditions []m
 	return conditions, same
 }
 
-// transitions are the conditions whose reason is another than before.
+// transitions are the conditions whose reason is another than before. One that is true from the start is none: nothing has changed, and
+// nothing is amiss.
 func transitions(stored, wanted []metav1.Condition) []metav1.Condition {
 	return slices.DeleteFunc(slices.Clone(wanted), func(c metav1.Condition) bool {
 		before := meta.FindStatusCondition(stored, c.Type)
-		return before != nil && before.Reason == c.Reason
+		if before == nil {
+			return c.Status == metav1.ConditionTrue
+		}
+		return before.Reason == c.Reason
 	})
 }

@@ -189,3 +189,29 @@ func TestUpdatedConditions(t *testing.T) {
 		})
 	}
 }
+
+func TestTransitions(t *testing.T) {
+	held, ready, noRoute := condition("Companion", "False", "Held", "open"), condition("Companion", "True", "Ready", ""), condition("Meshed", "True", "NoRoute", "")
+	tests := []struct {
+		name           string
+		stored, wanted []metav1.Condition
+		want           []string
+	}{
+		{name: "amiss from the start", wanted: []metav1.Condition{held}, want: []string{"Held"}},
+		{name: "true from the start", wanted: []metav1.Condition{held, noRoute}, want: []string{"Held"}},
+		{name: "another message", stored: []metav1.Condition{condition("Companion", "False", "Held", "otherwise open")}, wanted: []metav1.Condition{held}},
+		{name: "mended", stored: []metav1.Condition{held, noRoute}, wanted: []metav1.Condition{ready, noRoute}, want: []string{"Ready"}},
+		{name: "another reason", stored: []metav1.Condition{condition("Meshed", "True", "Meshed", "")}, wanted: []metav1.Condition{noRoute}, want: []string{"NoRoute"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			for _, c := range transitions(test.stored, test.wanted) {
+				got = append(got, c.Reason)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("told (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -59,7 +59,7 @@ func findingsOn(findings []mesh.Finding, h holder) []mesh.Finding {
 
 // reports writes conditions, and an Event for each that changes its reason.
 type reports struct {
-	client client.Client
+	client client.StatusClient
 	door   door
 	events events.EventRecorder
 	now    func() time.Time
@@ -77,7 +77,7 @@ type written struct {
 	conditions []metav1.Condition
 }
 
-func newReports(c client.Client, d door, recorder events.EventRecorder) *reports {
+func newReports(c client.StatusClient, d door, recorder events.EventRecorder) *reports {
 	return &reports{client: c, door: d, events: recorder, now: time.Now, written: map[holder]written{}, of: map[mesh.AppRef][]holder{}}
 }
 

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -65,11 +66,15 @@ func Setup(mgr manager.Manager, options Options) (*Loader, error) {
 	t.companions.begin = sweep(t, options.Sweep)
 	t.routes.begin = t.everything
 	exempt := exemptIn(options.Config, options.Namespace)
+	status, err := statusClient(mgr)
+	if err != nil {
+		return nil, err
+	}
 	work := crew{mgr, options.Concurrency}
 	err = add(work, "companion", t.companions, &companions{
 		loader:  loader,
 		writer:  writer{client: mgr.GetClient(), live: mgr.GetAPIReader(), log: log, taken: newTaken()},
-		reports: newReports(mgr.GetClient(), loader.door, recorder),
+		reports: newReports(status, loader.door, recorder),
 		metrics: m,
 		readmit: t.readmit,
 		again:   t.companions.add,
@@ -98,6 +103,16 @@ func Setup(mgr manager.Manager, options Options) (*Loader, error) {
 	return loader, nil
 }
 
+// statusClient writes conditions. A client keeps to its rate for each kind: with one of their own, the conditions of Services do not hold up
+// the Services of companions.
+func statusClient(mgr manager.Manager) (client.StatusClient, error) {
+	c, err := client.New(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return nil, fmt.Errorf("make the client of conditions: %w", err)
+	}
+	return c, nil
+}
+
 func (o Options) withDefaults() Options {
 	if o.Namespace == "" {
 		o.Namespace = mesh.SystemNamespace
@@ -122,12 +137,12 @@ func newWatchedLoader(mgr manager.Manager, options Options) (*Loader, *watcher, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("make the cache of companions' objects: %w", err)
 	}
-	client, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	asks, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return nil, nil, fmt.Errorf("make the discovery client: %w", err)
 	}
 	watch := &watcher{
-		discovery: client, main: mgr.GetCache(), owned: owned, log: mgr.GetLogger().WithName("watch"),
+		discovery: asks, main: mgr.GetCache(), owned: owned, log: mgr.GetLogger().WithName("watch"),
 		kinds: kindsWatched(), indexes: indexes(), now: time.Now,
 		started: map[kind]cache.Informer{}, heard: map[kind]sign{},
 	}
