@@ -143,6 +143,9 @@ func (r *replica) publish(ip string, ready bool) error {
 	if apierrors.IsAlreadyExists(err) {
 		err = shared.Client.Update(ctx, slice)
 	}
+	if err == nil && byEndpoints() {
+		err = r.publishEndpoints(ip, ready)
+	}
 	return err
 }
 
@@ -179,6 +182,11 @@ func (r *replica) end(t *testing.T, patience time.Duration) {
 		close(r.stopped)
 	}
 	r.followed.Wait()
+	if byEndpoints() {
+		if err := r.publishEndpoints(address(t), false); err != nil {
+			t.Error(err)
+		}
+	}
 	slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: system, Name: r.name}}
 	if err := shared.Client.Delete(context.Background(), slice); client.IgnoreNotFound(err) != nil {
 		t.Error(err)
