@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
@@ -291,7 +292,7 @@ func (b *build) referred(ctx context.Context) error {
 		if _, known := b.view.Service(name); known {
 			continue
 		}
-		service, err := get[*corev1.Service](ctx, b.door, kindService, name)
+		service, err := b.service(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -302,17 +303,51 @@ func (b *build) referred(ctx context.Context) error {
 	return nil
 }
 
+// service is a Service by name: most that routes name are enrolled, or stand in front of companions, and are cached.
+func (b *build) service(ctx context.Context, name mesh.Name) (*corev1.Service, error) {
+	for _, k := range []kind{kindService, ownedService} {
+		reader, ok := b.door.cached(k)
+		if !ok {
+			continue
+		}
+		service := &corev1.Service{}
+		err := reader.Get(ctx, name, service)
+		if err == nil {
+			return service, nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("get cached Service %s: %w", name, err)
+		}
+	}
+	return get[*corev1.Service](ctx, b.door, kindService, name)
+}
+
 func (b *build) grants(ctx context.Context) error {
 	for _, ns := range b.concerned {
-		grants, err := listed[*gatewayv1beta1.ReferenceGrant](ctx, b, kindReferenceGrant, scope{namespace: ns})
-		if err != nil {
-			return err
-		}
-		for _, grant := range grants {
-			b.view.Grants = append(b.view.Grants, grantsOf(grant)...)
+		for _, s := range b.grantScopes(ns) {
+			grants, err := listed[*gatewayv1beta1.ReferenceGrant](ctx, b, kindReferenceGrant, s)
+			if err != nil {
+				return err
+			}
+			for _, grant := range grants {
+				b.view.Grants = append(b.view.Grants, grantsOf(grant)...)
+			}
 		}
 	}
 	return nil
+}
+
+// grantScopes are where the grants of a namespace are read: the namespace of a Gateway has one for each namespace with routes, of which one
+// route's decision asks for few.
+func (b *build) grantScopes(ns string) []scope {
+	if !b.need.Narrow || b.door.caches == nil {
+		return []scope{{namespace: ns}}
+	}
+	var scopes []scope
+	for _, from := range b.concerned {
+		scopes = append(scopes, scope{namespace: ns, index: byGranted(), key: from})
+	}
+	return scopes
 }
 
 // grantsOf is what a ReferenceGrant permits routes to refer to.

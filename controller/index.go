@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/daprise/daprise/mesh"
 )
@@ -83,6 +84,21 @@ func byTarget() index {
 	return index{field: "daprise.target", keys: func(object client.Object) []string { return routeOf(object).destinations }}
 }
 
+// byGranted finds ReferenceGrants by a namespace that they are for.
+func byGranted() index {
+	return index{field: "daprise.granted", keys: func(object client.Object) []string {
+		grant, ok := object.(*gatewayv1beta1.ReferenceGrant)
+		if !ok {
+			return nil
+		}
+		var namespaces []string
+		for _, from := range grant.Spec.From {
+			namespaces = append(namespaces, string(from.Namespace))
+		}
+		return sortedUnion(namespaces, nil)
+	}}
+}
+
 // byReference finds routes by what they concern (route.references).
 func byReference() index {
 	return index{field: "daprise.reference", keys: func(object client.Object) []string { return routeOf(object).references() }}
@@ -98,9 +114,10 @@ func byInstance() index {
 // indexes of every kind that has some.
 func indexes() map[kind][]index {
 	all := map[kind][]index{
-		kindHTTPRoute:    {byNamespace(), byTarget(), byReference()},
-		kindGRPCRoute:    {byNamespace(), byTarget(), byReference()},
-		kindCiliumPolicy: {byInstance()},
+		kindHTTPRoute:      {byNamespace(), byTarget(), byReference()},
+		kindGRPCRoute:      {byNamespace(), byTarget(), byReference()},
+		kindCiliumPolicy:   {byInstance()},
+		kindReferenceGrant: {byGranted()},
 	}
 	for _, k := range ownedKinds() {
 		all[k] = []index{byInstance()}

@@ -3,12 +3,18 @@
 package controller
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/daprise/daprise/mesh"
 )
@@ -76,5 +82,77 @@ func TestTargetIndex(t *testing.T) {
 		if diff := cmp.Diff(tt.want, byTarget().keys(tt.route)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
+	}
+}
+
+// refusing fails every read but that of pods, which are read live once per namespace.
+type refusing struct {
+	client.Reader
+	t *testing.T
+}
+
+func (r refusing) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	r.t.Errorf("%T %s is read live", object, key)
+	return errors.New("no live reads")
+}
+
+func (r refusing) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if _, ok := list.(*corev1.PodList); ok {
+		return r.Reader.List(ctx, list, options...)
+	}
+	r.t.Errorf("%T is read live", list)
+	return errors.New("no live reads")
+}
+
+// asSelected are caches that hold of Services the enrolled ones in one and those of companions in another, as they do in a cluster.
+type asSelected struct{ client.Reader }
+
+func (c asSelected) reader(k kind) (client.Reader, bool) {
+	if k == kindService {
+		return enrolledAlone(c), true
+	}
+	return c.Reader, true
+}
+
+type enrolledAlone struct{ client.Reader }
+
+func (r enrolledAlone) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	err := r.Reader.Get(ctx, key, object, options...)
+	if err == nil && object.GetLabels()[mesh.LabelAppID] == "" {
+		return apierrors.NewNotFound(corev1.Resource("services"), key.Name)
+	}
+	return err
+}
+
+func (r enrolledAlone) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	err := r.Reader.List(ctx, list, options...)
+	if services, ok := list.(*corev1.ServiceList); ok {
+		services.Items = slices.DeleteFunc(services.Items, func(s corev1.Service) bool { return s.Labels[mesh.LabelAppID] == "" })
+	}
+	return err
+}
+
+// TestRewrittenRouteIsJudgedFromCaches: the companion's Service that it names is not among the enrolled ones, and yet is cached.
+func TestRewrittenRouteIsJudgedFromCaches(t *testing.T) {
+	route := routeThrough("shop", "infra", mesh.AppRef{Namespace: "shop", ID: "whoami"})
+	cached := builder(t, append(objects(), frontOf())...)
+	for _, object := range []client.Object{&gatewayv1.HTTPRoute{}, &gatewayv1.GRPCRoute{}} {
+		cached = cached.WithIndex(object, byTarget().field, byTarget().keys)
+	}
+	cached = cached.WithIndex(&gatewayv1beta1.ReferenceGrant{}, byGranted().field, byGranted().keys)
+	reader := cached.Build()
+	l := newLoader(mesh.DefaultConfig(), door{caches: asSelected{reader}, live: refusing{reader, t}, kinds: kindsWatched()})
+	// Dapr's version is read once for the whole cluster.
+	l.dapr.at = time.Now()
+	world, err := l.Load(t.Context(), mesh.NeedOfHTTPRoute(route))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := world.View.Service(mesh.Name{Namespace: "infra", Name: "ingress-dapr"}); !ok {
+		t.Error("the View has not the companion's Service")
+	}
+	want := mesh.Grant{Namespace: "infra", FromKind: "HTTPRoute", FromNamespace: "shop", Service: "ingress-dapr"}
+	if !slices.Contains(world.View.Grants, want) {
+		t.Errorf("grants %v, want %v among them", world.View.Grants, want)
 	}
 }

@@ -55,8 +55,8 @@ func (g *grown) callsOf(kind string) int {
 func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) {
 	caller := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer caller.CloseIdleConnections()
-	one := func() error {
-		body, err := g.review(kind, g.random.IntN(g.size))
+	about := func(app int) error {
+		body, err := g.review(kind, app)
 		if err != nil {
 			return err
 		}
@@ -66,10 +66,10 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 		}
 		return g.call(ctx, caller, path, body)
 	}
-	// What is read once per namespace is read for some before it is measured.
 	calls := g.callsOf(kind)
-	for range calls / 3 {
-		if err := one(); err != nil {
+	// What is read and kept for a team is read for each of them before it is measured.
+	for team := 0; kind == decideMutate && team < g.size; team += appsPerNamespace {
+		if err := about(team); err != nil {
 			return 0, err
 		}
 	}
@@ -78,7 +78,7 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 		return 0, err
 	}
 	for range calls {
-		if err := one(); err != nil {
+		if err := about(g.random.IntN(g.size)); err != nil {
 			return 0, err
 		}
 	}

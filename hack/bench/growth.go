@@ -144,14 +144,35 @@ func (g *grown) at(ctx context.Context, size int, leading bool) ([]string, error
 	return append(row, reached), g.cluster.StopServer()
 }
 
-// alone takes daprise's hooks and policies away, so that the cluster can be filled without it.
+// alone takes daprise's hooks and policies away, so that the cluster can be filled without it, and waits until they are not in force any more.
 func (g *grown) alone(ctx context.Context) error {
 	if g.size == 0 {
 		return nil
 	}
 	_, err := g.cluster.Kubectl(ctx, "delete", "--all",
 		"mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings")
-	return err
+	if err != nil {
+		return err
+	}
+	for free := 0; free < 10; free++ {
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: infra, Name: "guarded", Labels: map[string]string{mesh.LabelCompanion: "guarded"}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "c"}}},
+		}
+		err := g.grower.api.Create(ctx, pod, client.DryRunAll)
+		switch {
+		case apierrors.IsForbidden(err) || apierrors.IsInternalError(err):
+			free = 0
+		case err != nil:
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // hold takes the lease, so that the replica does not lead.
