@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -155,11 +156,15 @@ func (g *grown) alone(ctx context.Context) error {
 		return err
 	}
 	for free := 0; free < 10; free++ {
-		pod := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Namespace: infra, Name: "guarded", Labels: map[string]string{mesh.LabelCompanion: "guarded"}},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "c"}}},
-		}
-		err := g.grower.api.Create(ctx, pod, client.DryRunAll)
+		labels := map[string]string{mesh.LabelCompanion: "guarded"}
+		guarded := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: infra, Name: "guarded"}, Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "c"}}},
+			},
+		}}
+		err := g.grower.api.Create(ctx, guarded, client.DryRunAll)
 		switch {
 		case apierrors.IsForbidden(err) || apierrors.IsInternalError(err):
 			free = 0
