@@ -33,6 +33,7 @@ type settings struct {
 	webhookPort int
 	metricsPort int
 	healthPort  int
+	profilePort int
 	namespace   string
 	tls         string
 	tlsCertDir  string
@@ -63,6 +64,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.StringVar(&s.bindAddress, "bind-address", "", "the address of all three ports (default: all addresses)")
 	flags.IntVar(&s.webhookPort, "webhook-port", 9443, "/mutate and /validate, over TLS")
 	flags.IntVar(&s.metricsPort, "metrics-port", 8080, "/metrics; 0 for none")
+	flags.IntVar(&s.profilePort, "profile-port", 0, "/debug/pprof on 127.0.0.1, for whoever looks where time and memory go; 0 for none")
 	flags.IntVar(&s.healthPort, "health-port", 8081, "/healthz and /readyz")
 	flags.StringVar(&s.namespace, "namespace", mesh.SystemNamespace, "the namespace of daprise itself: its lease, CA and Service")
 	flags.StringVar(&s.tls, "tls", tlsSelf, tlsSelf+": our own CA, written into the webhook configurations; "+tlsFiles+": tls.crt and tls.key of --tls-cert-dir")
@@ -124,6 +126,14 @@ func (s settings) metricsAddress() string {
 		return "0"
 	}
 	return s.address(s.metricsPort)
+}
+
+// profileAddress is of this pod alone, or empty for none: profiles tell what memory holds.
+func (s settings) profileAddress() string {
+	if s.profilePort == 0 {
+		return ""
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.profilePort))
 }
 
 // serviceName is the name by which the API server calls the Service, and verifies our certificate.

@@ -146,4 +146,10 @@ func TestNames(t *testing.T) {
 	if got := (settings{}).metricsAddress(); got != "0" {
 		t.Errorf("no metrics port: %q", got)
 	}
+	if got := (settings{}).profileAddress(); got != "" {
+		t.Errorf("no port for profiles: %q", got)
+	}
+	if got := (settings{profilePort: 6060}).profileAddress(); got != "127.0.0.1:6060" {
+		t.Errorf("profiles at %q", got)
+	}
 }

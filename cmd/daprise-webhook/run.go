@@ -145,6 +145,7 @@ func newManager(s settings, config mesh.Config, api *rest.Config, logger logr.Lo
 		LeaderElectionReleaseOnCancel: true,
 		Metrics:                       metricsserver.Options{BindAddress: s.metricsAddress()},
 		HealthProbeBindAddress:        "0", // serveProbes
+		PprofBindAddress:              s.profileAddress(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up the controllers: %w", err)

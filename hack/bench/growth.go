@@ -35,11 +35,14 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("growth", flag.ContinueOnError)
 	sizes := flags.String("sizes", "100,1000,10000", "numbers of apps, growing")
 	calls := flags.Int("calls", 300, "decisions of each kind at each size")
+	profile := flags.Int("profile-port", 0, "the replica's /debug/pprof")
 	lead := flags.Int("lead", 1000, "the size at which the replica leads once; 0 for none")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{NoDaprise: true, ControlPlane: controlplane.Options{Slots: controlplane.Unlimited}})
+	c, err := cluster.Start(ctx, cluster.Options{
+		NoDaprise: true, ControlPlane: controlplane.Options{Slots: controlplane.Unlimited}, ServerFlags: []string{"--profile-port=" + strconv.Itoa(*profile)},
+	})
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ type Options struct {
 	Config string
 	// NoDaprise leaves daprise out; Install adds it.
 	NoDaprise bool
+	// ServerFlags are more flags of daprise-webhook.
+	ServerFlags []string
 }
 
 // Part is something around daprise that a test can leave out and add later.

@@ -67,7 +67,7 @@ func (c *Cluster) LaunchServer(ctx context.Context) error {
 	if c.server.metrics, err = freePort(); err != nil {
 		return err
 	}
-	args := append([]string{"--kubeconfig=" + kubeconfig, "--config=" + config}, c.server.flags()...)
+	args := append([]string{"--kubeconfig=" + kubeconfig, "--config=" + config}, append(c.server.flags(), c.options.ServerFlags...)...)
 	c.server.program, err = c.StartProgram(serverName, c.binary, args...)
 	return err
 }
