@@ -25,14 +25,17 @@ func (t *taken) is(name mesh.Object) bool {
 	return t.names[name]
 }
 
-// set is told what a look at a name has found.
-func (t *taken) set(name mesh.Object, foreign bool) {
+// note is told that a look at a name has found somebody else's object.
+func (t *taken) note(name mesh.Object) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if foreign {
-		t.names[name] = true
-		return
-	}
+	t.names[name] = true
+}
+
+// free is told that a look at a name has found no such object.
+func (t *taken) free(name mesh.Object) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	delete(t.names, name)
 }
 

@@ -114,7 +114,11 @@ func (w writer) lookup(ctx context.Context, wanted client.Object) (client.Object
 	}
 	found := err == nil
 	foreign := found && !isOurs(stored, wanted.GetLabels()[mesh.LabelInstance])
-	w.taken.set(nameOf(wanted), foreign)
+	if foreign {
+		w.taken.note(nameOf(wanted))
+	} else {
+		w.taken.free(nameOf(wanted))
+	}
 	switch {
 	case !found:
 		return nil, nil

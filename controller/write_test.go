@@ -157,7 +157,7 @@ func TestWriterCreatesAlsoWhereAVersionIsAConflict(t *testing.T) {
 func TestNamesThatAreTaken(t *testing.T) {
 	name := mesh.Object{APIVersion: "v1", Kind: "Service", Namespace: "shop", Name: "whoami-dapr"}
 	k := newTaken()
-	k.set(name, true)
+	k.note(name)
 	k.forget("default")
 	if !k.is(name) {
 		t.Error("forgotten with another namespace")

@@ -109,11 +109,6 @@ func skipPlainString(data []byte, i int) (end int, ok bool) {
 	return 0, false
 }
 
-func isPlainString(quoted []byte) bool {
-	end, ok := skipPlainString(quoted, 0)
-	return ok && end == len(quoted)
-}
-
 // maxShort is how many digits a number has at most that is an int64 for certain.
 const maxShort = 18
 

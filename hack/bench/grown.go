@@ -196,35 +196,29 @@ func (g *grower) create(ctx context.Context, objects []runtime.Object) error {
 			return err
 		}
 		var workload client.Object
+		var status any
 		meta := metav1.ObjectMeta{Namespace: content.GetNamespace(), Name: content.GetName(), ResourceVersion: content.GetResourceVersion()}
 		switch rendered.(type) {
 		case *appsv1.Deployment:
-			workload = &appsv1.Deployment{ObjectMeta: meta, Status: appsv1.DeploymentStatus{
-				ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2,
-			}}
+			workload = &appsv1.Deployment{ObjectMeta: meta}
+			status = appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}
 		case *appsv1.DaemonSet:
-			workload = &appsv1.DaemonSet{ObjectMeta: meta, Status: appsv1.DaemonSetStatus{
+			workload = &appsv1.DaemonSet{ObjectMeta: meta}
+			status = appsv1.DaemonSetStatus{
 				ObservedGeneration: 1, CurrentNumberScheduled: 1, DesiredNumberScheduled: 1, UpdatedNumberScheduled: 1, NumberReady: 1, NumberAvailable: 1,
-			}}
+			}
 		default:
 			continue
 		}
-		status, err := json.Marshal(map[string]any{"status": statusOf(workload)})
+		patch, err := json.Marshal(map[string]any{"status": status})
 		if err != nil {
 			return fmt.Errorf("encode a status: %w", err)
 		}
-		if err := g.api.Status().Patch(ctx, workload, client.RawPatch("application/merge-patch+json", status)); err != nil {
+		if err := g.api.Status().Patch(ctx, workload, client.RawPatch("application/merge-patch+json", patch)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func statusOf(workload client.Object) any {
-	if d, ok := workload.(*appsv1.Deployment); ok {
-		return d.Status
-	}
-	return workload.(*appsv1.DaemonSet).Status
 }
 
 func (g *grower) policies(ctx context.Context, manifest func(namespace, id string) []string, namespace, id string) error {

@@ -47,7 +47,7 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = c.Stop() }()
-	g := &grown{cluster: c, out: out, calls: *calls, random: rand.New(rand.NewPCG(9, 10000))}
+	g := &grown{cluster: c, out: out, calls: *calls, lead: *lead, random: rand.New(rand.NewPCG(9, 10000))}
 	if err := g.begin(ctx); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
-		row, err := g.at(ctx, size, size == *lead)
+		row, err := g.at(ctx, size)
 		if err != nil {
 			return fmt.Errorf("%d apps: %w\n%s", size, err, c.ServerLogEnd())
 		}
@@ -74,7 +74,9 @@ type grown struct {
 	out     io.Writer
 	calls   int
 	size    int
-	random  *rand.Rand
+	// lead is the size at which the replica leads.
+	lead   int
+	random *rand.Rand
 }
 
 func (g *grown) begin(ctx context.Context) error {
@@ -101,7 +103,7 @@ func (g *grown) begin(ctx context.Context) error {
 }
 
 // at grows to a size and measures there.
-func (g *grown) at(ctx context.Context, size int, leading bool) ([]string, error) {
+func (g *grown) at(ctx context.Context, size int) ([]string, error) {
 	began := time.Now()
 	if err := g.alone(ctx); err != nil {
 		return nil, err
@@ -138,7 +140,7 @@ func (g *grown) at(ctx context.Context, size int, leading bool) ([]string, error
 		row = append(row, took.Round(time.Microsecond).String())
 	}
 	reached := "-"
-	if leading {
+	if size == g.lead {
 		took, err := g.change(ctx)
 		if err != nil {
 			return nil, err
