@@ -3,6 +3,8 @@
 package controller
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,6 +20,9 @@ type route struct {
 	need   mesh.Need
 	// destinations are the namespaces that the route sends to.
 	destinations []string
+	// read is what likeness was made of. It is the same for routes that say the same of all that loading reads but their name.
+	read     *mesh.RouteObject
+	likeness string
 	// apps are those that the route's rules ask what may be an ingress companion for.
 	apps []mesh.AppRef
 	// optedOut says that the route's owner keeps it out of the mesh.
@@ -41,17 +46,51 @@ func routeOf(object client.Object) route {
 	switch stored := object.(type) {
 	case *gatewayv1.HTTPRoute:
 		read := mesh.ObjectOfHTTPRoute(stored)
-		r.object.Kind, r.need, r.destinations = mesh.KindHTTPRoute, read.Need(), read.Destinations()
+		r.object.Kind, r.need, r.destinations, r.read = mesh.KindHTTPRoute, read.Need(), read.Destinations(), read
 		r.apps, r.backends = mesh.RouteApps(stored), mesh.ServiceSplits(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.RouteTargets(stored, ingresses) }
 		r.splits = func(view *mesh.View) []mesh.RouteTarget { return mesh.RouteSplits(stored, view) }
 	case *gatewayv1.GRPCRoute:
 		read := mesh.ObjectOfGRPCRoute(stored)
-		r.object.Kind, r.need, r.destinations = mesh.KindGRPCRoute, read.Need(), read.Destinations()
+		r.object.Kind, r.need, r.destinations, r.read = mesh.KindGRPCRoute, read.Need(), read.Destinations(), read
 		r.apps, r.backends = mesh.GRPCRouteApps(stored), mesh.GRPCServiceSplits(stored)
 		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.GRPCRouteTargets(stored, ingresses) }
 	}
 	return r
+}
+
+// route is what loading reads of a stored route, read once for each of its versions.
+func (l *Loader) route(object client.Object) route {
+	return l.routes.of(object, func() route {
+		r := routeOf(object)
+		if r.read != nil {
+			r.likeness, r.read = likenessOf(r.read), nil
+		}
+		return r
+	})
+}
+
+// likenessOf is a hash of a route's namespace, whether it is kept out of the mesh, its parents, and of each rule the backends and what
+// they invoke.
+func likenessOf(r *mesh.RouteObject) string {
+	hash := sha256.New()
+	_, _ = fmt.Fprintf(hash, "%s\x00%s\x00%+v\x00", r.Namespace, r.Annotations[mesh.AnnotationEnabled], mesh.Parents(r.Namespace, r.ParentRefs))
+	need := r.Need()
+	_, _ = fmt.Fprintf(hash, "%+v\x00", need)
+	for i := range r.Rules {
+		rule := &r.Rules[i]
+		for b := range rule.BackendRefs {
+			ref := &rule.BackendRefs[b]
+			service, _ := mesh.BackendService(r.Namespace, ref.BackendObjectReference)
+			invocation, invokes := mesh.BackendInvocation(rule.Filters, ref.Filters)
+			port := int32(0)
+			if ref.Port != nil {
+				port = *ref.Port
+			}
+			_, _ = fmt.Fprintf(hash, "%d %s %d %t %s\x00", i, service, port, invokes, invocation.App)
+		}
+	}
+	return string(hash.Sum(nil))
 }
 
 // references are what the route concerns: "Service/default/whoami", "Gateway/default/g", "app/default/whoami". Sorted.

@@ -37,6 +37,7 @@ type Loader struct {
 	candidates     *candidates
 	pods           *podsRead
 	recent         *recent
+	through        *through
 	dapr           *daprRead
 	appIDs         *appIDs
 	now            func() time.Time
@@ -62,6 +63,7 @@ func newLoader(config mesh.Config, d door) *Loader {
 		candidates:     newCandidates(),
 		pods:           newPodsRead(),
 		recent:         newRecent(),
+		through:        newThrough(),
 		dapr:           newDaprRead(),
 		appIDs:         &appIDs{},
 		now:            time.Now,
@@ -130,7 +132,7 @@ func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, erro
 	b := &build{loader: l, door: d, need: need, view: &mesh.View{Config: l.config, Namespaces: map[string]map[string]string{}}}
 	for _, step := range []func(context.Context) error{
 		b.routes, b.ends, b.enrolments, b.callers, b.configurations, b.splits, b.namespaces, b.referred, b.pods, b.grants, b.policies, b.appIDs, b.environment,
-		b.companions, b.foreign,
+		b.companions, b.foreign, b.through,
 	} {
 		if err := step(ctx); err != nil {
 			return loaded{}, err

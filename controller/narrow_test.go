@@ -58,6 +58,10 @@ func TestNarrowLoad(t *testing.T) {
 			if diff := cmp.Diff([][]string{tt.apps, tt.routes, {"ingress.infra"}}, [][]string{got.apps, routes, got.ingresses}); diff != "" {
 				t.Errorf("apps, routes, ingresses (-want +got):\n%s", diff)
 			}
+			ingress, app := mesh.AppRef{Namespace: "infra", ID: "ingress"}, mesh.AppRef{Namespace: "shop", ID: "whoami"}
+			if diff := cmp.Diff(map[mesh.AppRef]map[mesh.AppRef]int{ingress: {app: 1}}, view.Through); diff != "" {
+				t.Errorf("what goes through (-want +got):\n%s", diff)
+			}
 			if len(view.Ingresses) == 1 && !view.Ingresses[0].GRPC {
 				t.Error("the companion serves GRPCRoutes, and the View says that it is not to")
 			}
@@ -137,7 +141,9 @@ func TestRewrittenRouteIsJudgedFromCaches(t *testing.T) {
 	route := routeThrough("shop", "infra", mesh.AppRef{Namespace: "shop", ID: "whoami"})
 	cached := builder(t, append(objects(), frontOf())...)
 	for _, object := range []client.Object{&gatewayv1.HTTPRoute{}, &gatewayv1.GRPCRoute{}} {
-		cached = cached.WithIndex(object, byTarget().field, byTarget().keys)
+		for _, by := range []index{byTarget(), byReference()} {
+			cached = cached.WithIndex(object, by.field, by.keys)
+		}
 	}
 	cached = cached.WithIndex(&gatewayv1beta1.ReferenceGrant{}, byGranted().field, byGranted().keys)
 	reader := cached.Build()
@@ -154,5 +160,30 @@ func TestRewrittenRouteIsJudgedFromCaches(t *testing.T) {
 	want := mesh.Grant{Namespace: "infra", FromKind: "HTTPRoute", FromNamespace: "shop", Service: "ingress-dapr"}
 	if !slices.Contains(world.View.Grants, want) {
 		t.Errorf("grants %v, want %v among them", world.View.Grants, want)
+	}
+}
+
+// TestAlikeRoutes: of a thousand routes of one app a narrow load keeps two, and of those of others each.
+func TestAlikeRoutes(t *testing.T) {
+	all := append(objects(), frontOf())
+	for _, name := range []string{"one", "two", "three", "four"} {
+		route := routeThrough("shop", "infra", mesh.AppRef{Namespace: "shop", ID: "whoami"})
+		route.Name = name
+		all = append(all, route)
+	}
+	elsewhere := routeThrough("other", "infra", mesh.AppRef{Namespace: "shop", ID: "whoami"})
+	elsewhere.Name = "elsewhere"
+	all = append(all, elsewhere)
+	reader := builder(t, all...).Build()
+	need := mesh.Need{Namespaces: []string{"infra", "shop"}, Gateways: []mesh.Name{{Namespace: "infra", Name: "gateway"}}}
+	wide := load(t, reader, need)
+	need.Narrow = true
+	narrow := load(t, reader, need)
+	if len(wide.Routes) != 6 || len(narrow.Routes) != 3 {
+		t.Errorf("%d routes, %d in a narrow load, want 6 and 3", len(wide.Routes), len(narrow.Routes))
+	}
+	ingress, app := mesh.AppRef{Namespace: "infra", ID: "ingress"}, mesh.AppRef{Namespace: "shop", ID: "whoami"}
+	if got := narrow.Through[ingress][app]; got != 6 {
+		t.Errorf("%d routes go through to the app, want 6", got)
 	}
 }

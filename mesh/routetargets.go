@@ -74,7 +74,10 @@ func targetsOf(route Object, targets []RouteTarget) []RouteTarget {
 		targets[i].Route = route
 	}
 	slices.SortFunc(targets, func(a, b RouteTarget) int {
-		return cmp.Or(cmp.Compare(a.Ingress.String(), b.Ingress.String()), cmp.Compare(a.App.String(), b.App.String()))
+		return cmp.Or(
+			cmp.Compare(a.Ingress.ID, b.Ingress.ID), cmp.Compare(a.Ingress.Namespace, b.Ingress.Namespace),
+			cmp.Compare(a.App.ID, b.App.ID), cmp.Compare(a.App.Namespace, b.App.Namespace),
+		)
 	})
 	return slices.Compact(targets)
 }

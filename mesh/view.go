@@ -27,6 +27,9 @@ type View struct {
 	Services []Service
 	// Routes tells which ingress companions route to which apps, from the routes as they are stored.
 	Routes []RouteTarget
+	// Through counts, for ingresses that a narrow Need names, the stored routes of the whole cluster that invoke each app through them, as
+	// it was a moment ago. It is shared and not modified.
+	Through map[AppRef]map[AppRef]int
 	// Pods are the pods of the namespaces asked for, as network policy sees them. Where none is known of an app, its Service's selector
 	// stands for them.
 	Pods []PodSet

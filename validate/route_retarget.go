@@ -55,9 +55,19 @@ func (r *routeFacts) others(n invocation) []string {
 			others = append(others, app.String())
 		}
 	}
+	stored := map[mesh.AppRef]int{}
 	for _, t := range r.view.Routes {
-		if t.Ingress == n.ingress.AppRef && !r.stores(t) {
+		switch {
+		case t.Ingress != n.ingress.AppRef:
+		case r.stores(t):
+			stored[t.App]++
+		default:
 			add(t.App)
+		}
+	}
+	for app, routes := range r.view.Through[n.ingress.AppRef] {
+		if routes > stored[app] {
+			add(app)
 		}
 	}
 	for _, own := range r.invocations {
