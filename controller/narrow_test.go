@@ -59,7 +59,7 @@ func TestNarrowLoad(t *testing.T) {
 				t.Errorf("apps, routes, ingresses (-want +got):\n%s", diff)
 			}
 			ingress, app := mesh.AppRef{Namespace: "infra", ID: "ingress"}, mesh.AppRef{Namespace: "shop", ID: "whoami"}
-			if diff := cmp.Diff(map[mesh.AppRef]map[mesh.AppRef]int{ingress: {app: 1}}, view.Through); diff != "" {
+			if diff := cmp.Diff([]mesh.IngressRoutes{{Ingress: ingress, Apps: []mesh.AppRoutes{{App: app, Routes: 1}}}}, view.Through); diff != "" {
 				t.Errorf("what goes through (-want +got):\n%s", diff)
 			}
 			if len(view.Ingresses) == 1 && !view.Ingresses[0].GRPC {
@@ -183,7 +183,8 @@ func TestAlikeRoutes(t *testing.T) {
 		t.Errorf("%d routes, %d in a narrow load, want 6 and 3", len(wide.Routes), len(narrow.Routes))
 	}
 	ingress, app := mesh.AppRef{Namespace: "infra", ID: "ingress"}, mesh.AppRef{Namespace: "shop", ID: "whoami"}
-	if got := narrow.Through[ingress][app]; got != 6 {
-		t.Errorf("%d routes go through to the app, want 6", got)
+	want := []mesh.IngressRoutes{{Ingress: ingress, Apps: []mesh.AppRoutes{{App: app, Routes: 6}}}}
+	if diff := cmp.Diff(want, narrow.Through); diff != "" {
+		t.Errorf("what goes through (-want +got):\n%s", diff)
 	}
 }

@@ -3,7 +3,9 @@
 package controller
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +25,7 @@ type throughOne struct {
 	read       time.Time
 	generation uint64
 	// apps is shared and not modified.
-	apps map[mesh.AppRef]int
+	apps []mesh.AppRoutes
 }
 
 func newThrough() *through { return &through{known: map[mesh.Name]throughOne{}} }
@@ -33,7 +35,6 @@ func (b *build) through(ctx context.Context) error {
 	if !b.need.Narrow {
 		return nil
 	}
-	b.view.Through = map[mesh.AppRef]map[mesh.AppRef]int{}
 	for _, name := range b.need.Gateways {
 		ingress, ok := b.view.IngressOfGateway(name)
 		if !ok {
@@ -43,12 +44,12 @@ func (b *build) through(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.view.Through[ingress.AppRef] = apps
+		b.view.Through = append(b.view.Through, mesh.IngressRoutes{Ingress: ingress.AppRef, Apps: apps})
 	}
 	return nil
 }
 
-func (t *through) of(ctx context.Context, l *Loader, gateway mesh.Name, ingress mesh.Ingress) (map[mesh.AppRef]int, error) {
+func (t *through) of(ctx context.Context, l *Loader, gateway mesh.Name, ingress mesh.Ingress) ([]mesh.AppRoutes, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, generation := l.now(), l.recent.generation.Load()
@@ -57,7 +58,7 @@ func (t *through) of(ctx context.Context, l *Loader, gateway mesh.Name, ingress 
 	if ok && l.door.caches != nil && (age < appIDsKept || age < appIDsUnchanged && generation == before.generation) {
 		return before.apps, nil
 	}
-	apps := map[mesh.AppRef]int{}
+	count := map[mesh.AppRef]int{}
 	only := []mesh.Ingress{ingress}
 	for _, k := range []kind{kindHTTPRoute, kindGRPCRoute} {
 		objects, _, err := list[client.Object](ctx, l.door, k, scope{index: byReference(), key: gatewayReference(gateway)})
@@ -66,10 +67,17 @@ func (t *through) of(ctx context.Context, l *Loader, gateway mesh.Name, ingress 
 		}
 		for _, object := range objects {
 			for _, target := range l.route(object).targets(only) {
-				apps[target.App]++
+				count[target.App]++
 			}
 		}
 	}
+	apps := make([]mesh.AppRoutes, 0, len(count))
+	for app, routes := range count {
+		apps = append(apps, mesh.AppRoutes{App: app, Routes: routes})
+	}
+	slices.SortFunc(apps, func(a, b mesh.AppRoutes) int {
+		return cmp.Or(cmp.Compare(a.App.Namespace, b.App.Namespace), cmp.Compare(a.App.ID, b.App.ID))
+	})
 	t.known[gateway] = throughOne{now, generation, apps}
 	return apps, nil
 }

@@ -27,9 +27,9 @@ type View struct {
 	Services []Service
 	// Routes tells which ingress companions route to which apps, from the routes as they are stored.
 	Routes []RouteTarget
-	// Through counts, for ingresses that a narrow Need names, the stored routes of the whole cluster that invoke each app through them, as
-	// it was a moment ago. It is shared and not modified.
-	Through map[AppRef]map[AppRef]int
+	// Through counts, for ingresses that a narrow Need names, the stored routes of the whole cluster that invoke apps through them, as it
+	// was a moment ago.
+	Through []IngressRoutes
 	// Pods are the pods of the namespaces asked for, as network policy sees them. Where none is known of an app, its Service's selector
 	// stands for them.
 	Pods []PodSet
@@ -48,6 +48,18 @@ type View struct {
 	Foreign []Object
 	// Missing are the kinds that the API server does not serve ("CiliumNetworkPolicy"), sorted: none of their objects can be known.
 	Missing []string
+}
+
+// IngressRoutes are the apps that stored routes invoke through an ingress. They are shared and not modified.
+type IngressRoutes struct {
+	Ingress AppRef
+	Apps    []AppRoutes
+}
+
+// AppRoutes is how many routes invoke an app.
+type AppRoutes struct {
+	App    AppRef
+	Routes int
 }
 
 // Cilium is what is known of the Cilium that enforces policy, from its ConfigMap cilium-config.

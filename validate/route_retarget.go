@@ -65,9 +65,11 @@ func (r *routeFacts) others(n invocation) []string {
 			add(t.App)
 		}
 	}
-	for app, routes := range r.view.Through[n.ingress.AppRef] {
-		if routes > stored[app] {
-			add(app)
+	for _, through := range r.view.Through {
+		for _, app := range through.Apps {
+			if through.Ingress == n.ingress.AppRef && app.Routes > stored[app.App] {
+				add(app.App)
+			}
 		}
 	}
 	for _, own := range r.invocations {

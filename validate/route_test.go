@@ -218,17 +218,21 @@ func routeCases() []routeCase {
 			warned + `spec.rules[0]: a client can aim this rule to app "whoami.default" at a.shop, b.shop, c.shop and 2 more by an Authorization header. Use header form: annotate the route daprise.dev/invoke=header. [DPR211]`,
 		}},
 		{name: "prefix form beside an app of a namespace that was not loaded", base: rewrittenRoute, view: []func(*mesh.View){func(v *mesh.View) {
-			v.Through = map[mesh.AppRef]map[mesh.AppRef]int{v.Ingresses[0].AppRef: {{Namespace: "far", ID: "cart"}: 1, v.Apps[0].AppRef: 3}}
+			v.Through = through(v, mesh.AppRoutes{App: mesh.AppRef{Namespace: "far", ID: "cart"}, Routes: 1}, mesh.AppRoutes{App: v.Apps[0].AppRef, Routes: 3})
 		}}, want: []string{
 			warned + `spec.rules[0]: a client can aim this rule to app "whoami.default" at cart.far by an Authorization header. Use header form: annotate the route daprise.dev/invoke=header. [DPR211]`,
 		}},
 		{name: "prefix form beside what the route itself went to", base: rewrittenRoute, view: []func(*mesh.View){func(v *mesh.View) {
 			old := mesh.AppRef{Namespace: "far", ID: "old"}
 			v.Routes = []mesh.RouteTarget{{Route: mesh.Object{Kind: "HTTPRoute", Namespace: "default", Name: "whoami-route"}, Ingress: v.Ingresses[0].AppRef, App: old}}
-			v.Through = map[mesh.AppRef]map[mesh.AppRef]int{v.Ingresses[0].AppRef: {old: 1}}
+			v.Through = through(v, mesh.AppRoutes{App: old, Routes: 1})
 		}}},
 		{name: "uncovered", base: rewrittenRoute, open: true},
 	}
+}
+
+func through(v *mesh.View, apps ...mesh.AppRoutes) []mesh.IngressRoutes {
+	return []mesh.IngressRoutes{{Ingress: v.Ingresses[0].AppRef, Apps: apps}}
 }
 
 func TestRoute(t *testing.T) {
