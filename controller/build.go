@@ -122,17 +122,19 @@ func (b *build) resolve() {
 	enrolled := mesh.Enrol(b.result.objects, b.view.Config)
 	b.view.Apps, b.view.Ingresses, b.result.findings = enrolled.Apps, enrolled.Ingresses, enrolled.Findings
 	b.view.Services = nil
+	known := map[mesh.Name]bool{}
 	for _, s := range b.result.objects.Services {
-		b.addService(s)
+		if service := serviceOf(s); !known[service.Name] {
+			known[service.Name] = true
+			b.view.Services = append(b.view.Services, service)
+		}
 	}
 }
 
-func (b *build) addService(s *corev1.Service) {
-	name := mesh.Name{Namespace: s.Namespace, Name: s.Name}
-	if _, known := b.view.Service(name); known {
-		return
+func serviceOf(s *corev1.Service) mesh.Service {
+	return mesh.Service{
+		Name: mesh.Name{Namespace: s.Namespace, Name: s.Name}, Type: s.Spec.Type, Selector: s.Spec.Selector, Ports: s.Spec.Ports,
 	}
-	b.view.Services = append(b.view.Services, mesh.Service{Name: name, Type: s.Spec.Type, Selector: s.Spec.Selector, Ports: s.Spec.Ports})
 }
 
 // callers adds the namespaces of the apps' callers: their policies decide whether a call leaves.
@@ -192,7 +194,7 @@ func (b *build) referred(ctx context.Context) error {
 			return err
 		}
 		if service != nil {
-			b.addService(service)
+			b.view.Services = append(b.view.Services, serviceOf(service))
 		}
 	}
 	return nil

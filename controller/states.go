@@ -62,7 +62,7 @@ func (b *build) addStates(workloads map[mesh.AppRef][]client.Object) error {
 		if len(workloads[app.AppRef]) == 0 {
 			continue
 		}
-		in := autoscaledAs(b.result.inputFor(b.view, app.AppRef), workloads[app.AppRef])
+		in := autoscaledAs(b.result.inputForApp(b.view, *app), workloads[app.AppRef])
 		state, err := b.loader.states.of(app.AppRef, *app, in, workloads[app.AppRef])
 		if err != nil {
 			return fmt.Errorf("state of the companion of %s: %w", app.AppRef, err)
@@ -74,7 +74,7 @@ func (b *build) addStates(workloads map[mesh.AppRef][]client.Object) error {
 		if len(workloads[ingress.AppRef]) == 0 {
 			continue
 		}
-		in := autoscaledAs(b.result.inputFor(b.view, ingress.AppRef), workloads[ingress.AppRef])
+		in := autoscaledAs(b.result.inputForIngress(b.view, ingress.AppRef), workloads[ingress.AppRef])
 		state, err := b.loader.states.of(ingress.AppRef, *ingress, in, workloads[ingress.AppRef])
 		if err != nil {
 			return fmt.Errorf("state of the companion of %s: %w", ingress.AppRef, err)
@@ -86,15 +86,25 @@ func (b *build) addStates(workloads map[mesh.AppRef][]client.Object) error {
 
 // inputFor is what a companion's objects are rendered from beside its App or Ingress.
 func (l loaded) inputFor(view *mesh.View, ref mesh.AppRef) companion.Input {
+	if app, ok := view.App(ref); ok {
+		return l.inputForApp(view, app)
+	}
+	return l.inputForIngress(view, ref)
+}
+
+func (l loaded) inputForApp(view *mesh.View, app mesh.App) companion.Input {
+	in := l.inputForIngress(view, app.AppRef)
+	configuration, _ := view.ConfigurationOf(app)
+	in.UserConfiguration = configuration.Content
+	return in
+}
+
+func (l loaded) inputForIngress(view *mesh.View, ref mesh.AppRef) companion.Input {
 	in := companion.Input{Config: view.Config, TrustAnchors: l.trust.anchors, Callers: l.callers[ref], TrustDomains: map[mesh.AppRef]string{}}
 	for _, caller := range in.Callers {
 		if domain := view.TrustDomain(caller); domain != mesh.PublicTrustDomain {
 			in.TrustDomains[caller] = domain
 		}
-	}
-	if app, ok := view.App(ref); ok {
-		configuration, _ := view.ConfigurationOf(app)
-		in.UserConfiguration = configuration.Content
 	}
 	return in
 }

@@ -121,6 +121,9 @@ func (v *View) ConfigurationOf(app App) (Configuration, bool) {
 
 // TrustDomain is the trust domain in a caller's identity, that of its own Configuration. Callers that are not enrolled count as public.
 func (v *View) TrustDomain(caller AppRef) string {
+	if len(v.Configurations) == 0 {
+		return PublicTrustDomain
+	}
 	if app, ok := v.App(caller); ok {
 		if c, ok := v.ConfigurationOf(app); ok {
 			return c.TrustDomain()

@@ -25,9 +25,11 @@ func (c claim) ref() AppRef {
 func (r *resolver) settle(claims []claim) []claim {
 	slices.SortStableFunc(claims, func(a, b claim) int { return compareAge(a.members[0], b.members[0]) })
 	var standing []claim
+	at := make(map[AppRef]int, len(claims))
 	for _, c := range claims {
-		i := slices.IndexFunc(standing, func(s claim) bool { return s.ref() == c.ref() })
-		if i < 0 {
+		i, taken := at[c.ref()]
+		if !taken {
+			at[c.ref()] = len(standing)
 			standing = append(standing, c)
 			continue
 		}

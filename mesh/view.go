@@ -105,29 +105,32 @@ type Grant struct {
 
 // App finds an enrolled app by namespace and app ID.
 func (v *View) App(ref AppRef) (App, bool) {
-	i := slices.IndexFunc(v.Apps, func(a App) bool { return a.AppRef == ref })
-	if i < 0 {
-		return App{}, false
+	for i := range v.Apps {
+		if v.Apps[i].AppRef == ref {
+			return v.Apps[i], true
+		}
 	}
-	return v.Apps[i], true
+	return App{}, false
 }
 
 // AppOfService finds the enrolled app behind a Service.
 func (v *View) AppOfService(name Name) (App, bool) {
-	i := slices.IndexFunc(v.Apps, func(a App) bool { return a.Namespace == name.Namespace && a.Service == name.Name })
-	if i < 0 {
-		return App{}, false
+	for i := range v.Apps {
+		if v.Apps[i].Service == name.Name && v.Apps[i].Namespace == name.Namespace {
+			return v.Apps[i], true
+		}
 	}
-	return v.Apps[i], true
+	return App{}, false
 }
 
 // Ingress finds an enrolled Gateway by its namespace and app ID.
 func (v *View) Ingress(ref AppRef) (Ingress, bool) {
-	i := slices.IndexFunc(v.Ingresses, func(g Ingress) bool { return g.AppRef == ref })
-	if i < 0 {
-		return Ingress{}, false
+	for i := range v.Ingresses {
+		if v.Ingresses[i].AppRef == ref {
+			return v.Ingresses[i], true
+		}
 	}
-	return v.Ingresses[i], true
+	return Ingress{}, false
 }
 
 // IngressOfGateway finds the ingress of a Gateway by the Gateway's name.
@@ -141,11 +144,12 @@ func (v *View) IngressOfGateway(name Name) (Ingress, bool) {
 
 // Service finds a Service of the View by name.
 func (v *View) Service(name Name) (Service, bool) {
-	i := slices.IndexFunc(v.Services, func(s Service) bool { return s.Name == name })
-	if i < 0 {
-		return Service{}, false
+	for i := range v.Services {
+		if v.Services[i].Name == name {
+			return v.Services[i], true
+		}
 	}
-	return v.Services[i], true
+	return Service{}, false
 }
 
 // IsCompanionService says whether a Service name belongs to a companion: one that exists, or one that an enrolled app or ingress
@@ -159,8 +163,8 @@ func (v *View) IsCompanionService(name Name) bool {
 			return true
 		}
 	}
-	for _, a := range v.Apps {
-		if a.Namespace == name.Namespace && (CompanionName(a.ID) == name.Name || APIServiceName(a.ID) == name.Name) {
+	for i := range v.Apps {
+		if a := &v.Apps[i]; a.Namespace == name.Namespace && (CompanionName(a.ID) == name.Name || APIServiceName(a.ID) == name.Name) {
 			return true
 		}
 	}

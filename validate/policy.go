@@ -75,14 +75,18 @@ func lossesOf(before, after policy.World, clause string) []mesh.Finding {
 		if g.Companion.Live {
 			lost, cut := policy.LostByIngress(before, after, g)
 			findings = append(findings, lostFindings(clause, lost)...)
-			findings = append(findings, cutFindings(clause, cut, neededBy(after.View, g.AppRef))...)
+			if len(cut) > 0 {
+				findings = append(findings, cutFindings(clause, cut, neededBy(after.View, g.AppRef))...)
+			}
 		}
 	}
 	for _, a := range after.View.Apps {
 		if a.Companion.Live {
 			lost, cut := policy.LostByApp(before, after, a)
 			findings = append(findings, lostFindings(clause, lost)...)
-			findings = append(findings, cutFindings(clause, cut, neededBy(after.View, a.AppRef))...)
+			if len(cut) > 0 {
+				findings = append(findings, cutFindings(clause, cut, neededBy(after.View, a.AppRef))...)
+			}
 		}
 	}
 	return findings
@@ -112,8 +116,8 @@ func cutFindings(clause string, cut []mesh.Finding, needed string) []mesh.Findin
 // neededBy names the route, or the number of routes, that goes through a companion: "HTTPRoute default/whoami-route"; empty if none.
 func neededBy(view *mesh.View, ref mesh.AppRef) string {
 	var routes []string
-	for _, r := range view.Routes {
-		if r.Ingress == ref || r.App == ref {
+	for i := range view.Routes {
+		if r := &view.Routes[i]; r.Ingress == ref || r.App == ref {
 			routes = append(routes, r.Route.String())
 		}
 	}

@@ -171,8 +171,8 @@ func companionSelectors(ref mesh.AppRef) []selector {
 // callersOf are the ingress companions that route to the app and its declared callers, sorted, each once.
 func callersOf(view *mesh.View, app mesh.App) []mesh.AppRef {
 	callers := map[mesh.AppRef]bool{}
-	for _, r := range view.Routes {
-		if r.App == app.AppRef {
+	for i := range view.Routes {
+		if r := &view.Routes[i]; r.App == app.AppRef {
 			callers[r.Ingress] = true
 		}
 	}
