@@ -5,7 +5,6 @@ package webhook
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +30,9 @@ const (
 	// maxTime is the longest that one call may take; the webhook configurations' timeoutSeconds asks for no more.
 	maxTime = 5 * time.Second
 )
+
+// mediaJSON is the only type that is read, and the one that is written.
+const mediaJSON = "application/json"
 
 // handler answers one of the two paths.
 type handler struct {
@@ -133,13 +135,13 @@ func (h *handler) fail(w http.ResponseWriter, f failure) {
 }
 
 func (h *handler) write(w http.ResponseWriter, code int, answer any) {
-	body, err := json.Marshal(answer)
+	body, err := encoded(answer)
 	if err != nil {
 		h.edge.log.Error("encode answer", "error", err)
 		http.Error(w, "encode answer", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", mediaJSON)
 	w.WriteHeader(code)
 	if _, err := w.Write(body); err != nil {
 		h.edge.log.Debug("write answer", "error", err)
@@ -148,6 +150,9 @@ func (h *handler) write(w http.ResponseWriter, code int, answer any) {
 
 // callTime is how long the API server waits for an answer, which it says in the query, and at most maxTime.
 func callTime(r *http.Request) time.Duration {
+	if r.URL.RawQuery == "" {
+		return maxTime
+	}
 	asked, err := time.ParseDuration(r.URL.Query().Get("timeout"))
 	if err != nil || asked <= 0 {
 		return maxTime
@@ -160,9 +165,16 @@ func checkHeader(r *http.Request) (int, error) {
 		return http.StatusMethodNotAllowed, fmt.Errorf("method %s, want POST", cut(r.Method, 16))
 	}
 	contentType := r.Header.Get("Content-Type")
-	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/json" {
-		return http.StatusUnsupportedMediaType, fmt.Errorf("content type %.64q, want application/json", contentType)
+	if contentType == mediaJSON {
+		return lengthCode(r)
 	}
+	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != mediaJSON {
+		return http.StatusUnsupportedMediaType, fmt.Errorf("content type %.64q, want %s", contentType, mediaJSON)
+	}
+	return lengthCode(r)
+}
+
+func lengthCode(r *http.Request) (int, error) {
 	if r.ContentLength > MaxBody {
 		return http.StatusRequestEntityTooLarge, fmt.Errorf("body of %d bytes, at most %d are read", r.ContentLength, MaxBody)
 	}
