@@ -115,9 +115,10 @@ race: ## run the tests of what is concurrent under the race detector; needs a C 
 	CGO_ENABLED=1 go test -race -vet=off -json -timeout 20m $(RACE) | go run ./hack/testsum
 
 .PHONY: bench
-bench: ## measure admission: served, and through kube-apiserver, against webhooks that do nothing
+bench: ## measure admission: served, through kube-apiserver, against webhooks that do nothing, and as the cluster grows (some 25 minutes)
 	go run ./hack/bench served
 	go run ./hack/bench cluster
+	go run ./hack/bench growth
 
 # How many Services to enrol, and how many running companions to roll.
 SERVICES ?= 1000
