@@ -238,6 +238,9 @@ type fakeQueue[K comparable] struct {
 
 func (q *fakeQueue[K]) Add(key K) { q.added = append(q.added, key) }
 
+// AddAfter adds at once.
+func (q *fakeQueue[K]) AddAfter(key K, _ time.Duration) { q.Add(key) }
+
 func TestTriggers(t *testing.T) {
 	loader := NewLoader(mesh.DefaultConfig(), builder(t, objects()...).Build())
 	companions, routes := &fakeQueue[mesh.AppRef]{}, &fakeQueue[routeKey]{}

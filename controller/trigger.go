@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -14,6 +15,10 @@ import (
 
 	"github.com/daprise/daprise/mesh"
 )
+
+// routesSettle is how long companions wait for more routes to change before they are looked at: what they are made of comes from all routes
+// that go through them, and routes are often written many at once.
+const routesSettle = 200 * time.Millisecond
 
 // triggers tells which companions and routes a change concerns.
 type triggers struct {
@@ -88,10 +93,10 @@ func (t *triggers) heardRoute(ctx context.Context, c change) {
 			continue
 		}
 		r := routeOf(object)
-		t.companions.add(r.apps...)
+		t.companions.addAfter(routesSettle, r.apps...)
 		for _, ns := range r.need.Namespaces {
 			// Which companions stand behind the Services and Gateways named is for the caches to say.
-			t.companions.add(t.refsNamed(ctx, ns, r)...)
+			t.companions.addAfter(routesSettle, t.refsNamed(ctx, ns, r)...)
 		}
 	}
 }
@@ -133,7 +138,8 @@ func (t *triggers) routesBy(ctx context.Context, s scope) []routeKey {
 	return found
 }
 
-// refsIn are the app IDs, enrolled or leaving, of a namespace, or of all.
+// refsIn are the app IDs, enrolled or leaving, of a namespace, or of all, by namespace: those of one that come one after the other share what
+// is loaded for it.
 func (t *triggers) refsIn(ctx context.Context, namespace string) []mesh.AppRef {
 	all := map[mesh.AppRef]bool{}
 	for _, k := range []kind{kindService, kindDeployment, kindGateway} {
@@ -148,7 +154,9 @@ func (t *triggers) refsIn(ctx context.Context, namespace string) []mesh.AppRef {
 			}
 		}
 	}
-	return slices.Collect(maps.Keys(all))
+	return slices.SortedFunc(maps.Keys(all), func(a, b mesh.AppRef) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // refsNamed are the app IDs of a namespace's Services and Gateways that a route names, and of the companions behind its backends.
