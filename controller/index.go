@@ -87,7 +87,9 @@ func likenessOf(r *mesh.RouteObject) string {
 			if ref.Port != nil {
 				port = *ref.Port
 			}
-			_, _ = fmt.Fprintf(hash, "%d %s %d %t %s\x00", i, service, port, invokes, invocation.App)
+			// A backend of weight 0 gets no traffic (mesh.ServiceSplits).
+			idle := ref.Weight != nil && *ref.Weight == 0
+			_, _ = fmt.Fprintf(hash, "%d %s %d %t %t %s\x00", i, service, port, idle, invokes, invocation.App)
 		}
 	}
 	return string(hash.Sum(nil))

@@ -188,3 +188,36 @@ func TestAlikeRoutes(t *testing.T) {
 		t.Errorf("what goes through (-want +got):\n%s", diff)
 	}
 }
+
+// TestLikeness: routes are alike unless something differs that loading reads.
+func TestLikeness(t *testing.T) {
+	base := func() *gatewayv1.HTTPRoute { return routeThrough("shop", "infra", mesh.AppRef{Namespace: "shop", ID: "whoami"}) }
+	for _, tt := range []struct {
+		name   string
+		change func(*gatewayv1.HTTPRoute)
+		alike  bool
+	}{
+		{"name", func(r *gatewayv1.HTTPRoute) { r.Name = "another" }, true},
+		{"path", func(r *gatewayv1.HTTPRoute) {
+			r.Spec.Rules[0].Matches = []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Value: new("/a")}}}
+		}, true},
+		{"namespace", func(r *gatewayv1.HTTPRoute) { r.Namespace = "other" }, false},
+		{"kept out of the mesh", func(r *gatewayv1.HTTPRoute) { r.Annotations = map[string]string{mesh.AnnotationEnabled: "false"} }, false},
+		{"Gateway", func(r *gatewayv1.HTTPRoute) { r.Spec.ParentRefs[0].Name = "another" }, false},
+		{"app", func(r *gatewayv1.HTTPRoute) {
+			r.Spec.Rules[0].Filters[0].URLRewrite.Path.ReplacePrefixMatch = new(mesh.InvocationPath(mesh.AppRef{Namespace: "shop", ID: "x"}) + "//")
+		}, false},
+		{"backend", func(r *gatewayv1.HTTPRoute) { r.Spec.Rules[0].BackendRefs[0].Name = "x" }, false},
+		{"port", func(r *gatewayv1.HTTPRoute) { r.Spec.Rules[0].BackendRefs[0].Port = new(gatewayv1.PortNumber(1)) }, false},
+		{"no traffic", func(r *gatewayv1.HTTPRoute) { r.Spec.Rules[0].BackendRefs[0].Weight = new(int32(0)) }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			changed := base()
+			tt.change(changed)
+			alike := likenessOf(mesh.ObjectOfHTTPRoute(base())) == likenessOf(mesh.ObjectOfHTTPRoute(changed))
+			if alike != tt.alike {
+				t.Errorf("alike: %t, want %t", alike, tt.alike)
+			}
+		})
+	}
+}
