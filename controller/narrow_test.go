@@ -191,7 +191,9 @@ func TestAlikeRoutes(t *testing.T) {
 
 // TestLikeness: routes are alike unless something differs that loading reads.
 func TestLikeness(t *testing.T) {
-	base := func() *gatewayv1.HTTPRoute { return routeThrough("shop", "infra", mesh.AppRef{Namespace: "shop", ID: "whoami"}) }
+	base := func() *gatewayv1.HTTPRoute {
+		return routeThrough("shop", "infra", mesh.AppRef{Namespace: "shop", ID: "whoami"})
+	}
 	for _, tt := range []struct {
 		name   string
 		change func(*gatewayv1.HTTPRoute)
