@@ -39,9 +39,13 @@ func rowsOf(t *testing.T, ns string) map[string]row {
 
 func TestStatus(t *testing.T) {
 	mesh(t, "standing")
-	if rows := rowsOf(t, "standing"); rows["whoami"].Meshed != "Meshed" || rows["ingress"].Meshed != "" {
-		t.Errorf("rows are %+v", rows)
-	}
+	// Companions are looked at a moment after the route.
+	cluster.Eventually(t, func() error {
+		if rows := rowsOf(t, "standing"); rows["whoami"].Meshed != "Meshed" || rows["ingress"].Meshed != "" {
+			return fmt.Errorf("rows are %+v", rows)
+		}
+		return nil
+	})
 	var same []row
 	if err := yaml.Unmarshal([]byte(daprise(t, 0, "status", "-n", "standing", "-o", "yaml")), &same); err != nil || len(same) != 2 {
 		t.Errorf("as YAML: %v, error %v", same, err)
