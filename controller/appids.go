@@ -38,15 +38,20 @@ func (b *build) appIDs(ctx context.Context) (err error) {
 	return err
 }
 
+// believes says that what was read of the whole cluster at a time, after so many changes, still counts.
+func (l *Loader) believes(read time.Time, generation uint64) bool {
+	age := l.now().Sub(read)
+	// A loader without caches loads a few times, of what changes in between.
+	return l.door.caches != nil && (age < appIDsKept || age < appIDsUnchanged && generation == l.recent.generation.Load())
+}
+
 func (a *appIDs) of(ctx context.Context, l *Loader) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now, generation := l.now(), l.recent.generation.Load()
-	age := now.Sub(a.read)
-	// A loader without caches loads a few times, of what changes in between.
-	if l.door.caches != nil && (age < appIDsKept || age < appIDsUnchanged && generation == a.generation) {
+	if l.believes(a.read, a.generation) {
 		return a.sorted, nil
 	}
+	now, generation := l.now(), l.recent.generation.Load()
 	var ids []string
 	for _, k := range []kind{kindService, kindDeployment, kindGateway} {
 		objects, _, err := list[client.Object](ctx, l.door, k, scope{})

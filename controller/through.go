@@ -52,12 +52,10 @@ func (b *build) through(ctx context.Context) error {
 func (t *through) of(ctx context.Context, l *Loader, gateway mesh.Name, ingress mesh.Ingress) ([]mesh.AppRoutes, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now, generation := l.now(), l.recent.generation.Load()
-	before, ok := t.known[gateway]
-	age := now.Sub(before.read)
-	if ok && l.door.caches != nil && (age < appIDsKept || age < appIDsUnchanged && generation == before.generation) {
+	if before, ok := t.known[gateway]; ok && l.believes(before.read, before.generation) {
 		return before.apps, nil
 	}
+	now, generation := l.now(), l.recent.generation.Load()
 	count := map[mesh.AppRef]int{}
 	only := []mesh.Ingress{ingress}
 	for _, k := range []kind{kindHTTPRoute, kindGRPCRoute} {

@@ -57,7 +57,11 @@ func NeedOfGRPCRoute(route *gatewayv1.GRPCRoute) Need { return ObjectOfGRPCRoute
 
 // Need is NeedOfHTTPRoute, or NeedOfGRPCRoute.
 func (r *RouteObject) Need() Need {
-	n := needOfRouteMeta(r.Namespace, r.Annotations, r.ParentRefs)
+	n := Need{Namespaces: []string{r.Namespace}, Narrow: true}
+	for _, parent := range r.ParentRefs {
+		n.addParent(r.Namespace, parent)
+	}
+	n.addRecord(r.Annotations[AnnotationOriginal])
 	for i := range r.Rules {
 		rule := &r.Rules[i]
 		n.addHTTPFilters(r.Namespace, rule.Filters)
@@ -92,15 +96,6 @@ func NeedOfPolicy(policy metav1.Object) Need {
 // by namespace labels, so the companions of every namespace may be concerned.
 func NeedOfNamespace(name string) Need {
 	return Need{Namespaces: []string{name}, AllNamespaces: true}
-}
-
-func needOfRouteMeta(namespace string, annotations map[string]string, parents []gatewayv1.ParentReference) Need {
-	n := Need{Namespaces: []string{namespace}, Narrow: true}
-	for _, parent := range parents {
-		n.addParent(namespace, parent)
-	}
-	n.addRecord(annotations[AnnotationOriginal])
-	return n
 }
 
 func (n *Need) addParent(routeNamespace string, ref gatewayv1.ParentReference) {

@@ -39,7 +39,9 @@ func CIDRGroupOf(g *ciliumv2.CiliumCIDRGroup) CIDRGroup {
 func (s *Set) WithCIDRGroups(groups ...CIDRGroup) *Set {
 	c := *s
 	c.groups = slices.Clone(groups)
-	c.candidates = c.everywhere()
+	if len(groups)+len(s.groups) > 0 {
+		c.candidates = c.everywhere()
+	}
 	return &c
 }
 
