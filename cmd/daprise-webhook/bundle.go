@@ -42,10 +42,9 @@ type bundler struct {
 }
 
 func (b *bundler) setup(mgr ctrl.Manager) error {
-	notLeader := false
 	err := aboutConfigurations(mgr, "cabundle").
 		Watches(&corev1.Secret{}, always()).
-		WithOptions(controller.Options{NeedLeaderElection: &notLeader}).
+		WithOptions(controller.Options{NeedLeaderElection: new(false), RateLimiter: soon()}).
 		Complete(b)
 	if err != nil {
 		return fmt.Errorf("set up the caBundle: %w", err)
@@ -72,18 +71,10 @@ func (b *bundler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile
 	if err := reader.get(ctx, &validating); err != nil {
 		return reconcile.Result{}, err
 	}
-	live := map[string][]byte{}
-	for _, w := range mutating.Webhooks {
-		live[w.Name] = w.ClientConfig.CABundle
-	}
-	if err := b.write(ctx, &mutating, live, secret.Data[caKey]); err != nil {
+	if err := b.write(ctx, &mutating, mutatingClients(&mutating), secret.Data[caKey]); err != nil {
 		return reconcile.Result{}, err
 	}
-	live = map[string][]byte{}
-	for _, w := range validating.Webhooks {
-		live[w.Name] = w.ClientConfig.CABundle
-	}
-	if err := b.write(ctx, &validating, live, secret.Data[caKey]); err != nil {
+	if err := b.write(ctx, &validating, validatingClients(&validating), secret.Data[caKey]); err != nil {
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: overlap}, nil
@@ -91,7 +82,7 @@ func (b *bundler) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile
 
 // write patches clientConfig.caBundle where it is not as it should be, and nothing else. The resourceVersion in the patch makes it fail
 // if somebody changed the configuration meanwhile: merging by name could otherwise add a webhook that was just removed.
-func (b *bundler) write(ctx context.Context, object client.Object, live map[string][]byte, ca []byte) error {
+func (b *bundler) write(ctx context.Context, object client.Object, live []hookClient, ca []byte) error {
 	patch := bundlePatch(object.GetResourceVersion(), live, ca, b.now())
 	if patch == nil {
 		return nil
@@ -127,16 +118,17 @@ type webhookPatch struct {
 	} `json:"clientConfig"`
 }
 
-// bundlePatch is nil if every webhook has the right caBundle.
-func bundlePatch(version string, live map[string][]byte, ca []byte, now time.Time) *configurationPatch {
+// bundlePatch is nil if every webhook has the right caBundle. Its webhooks are in the order of the live ones: the API server sorts a list
+// that is merged by the patch, so that another order would become that of the configuration.
+func bundlePatch(version string, live []hookClient, ca []byte, now time.Time) *configurationPatch {
 	patch := &configurationPatch{}
 	patch.Metadata.ResourceVersion = version
-	for name, bundle := range live {
-		wanted := bundleWith(ca, bundle, now)
-		if wanted == nil || bytes.Equal(wanted, bundle) {
+	for _, hook := range live {
+		wanted := bundleWith(ca, hook.client.CABundle, now)
+		if wanted == nil || bytes.Equal(wanted, hook.client.CABundle) {
 			continue
 		}
-		one := webhookPatch{Name: name}
+		one := webhookPatch{Name: hook.name}
 		one.ClientConfig.CABundle = wanted
 		patch.Webhooks = append(patch.Webhooks, one)
 	}

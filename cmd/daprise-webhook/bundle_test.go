@@ -3,16 +3,20 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -47,6 +51,56 @@ func TestBundlerErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBundlerKeepsTheOrder: writing the caBundle changes nothing else, neither which webhook comes first nor how the others do.
+func TestBundlerKeepsTheOrder(t *testing.T) {
+	ca := encode(newCA(t, caCommonName, start2026().Add(-time.Minute)).certificate)
+	_, live := hooks.Configurations(hooks.Options{})
+	names := func(c *admissionregistrationv1.ValidatingWebhookConfiguration) []string {
+		var all []string
+		for _, w := range c.Webhooks {
+			all = append(all, w.Name)
+		}
+		return all
+	}
+	for trusted := range len(live.Webhooks) {
+		before := live.DeepCopy()
+		for i := range trusted {
+			before.Webhooks[i].ClientConfig.CABundle = ca
+		}
+		after := patched(t, before, bundlePatch("1", validatingClients(before), ca, start2026()))
+		if diff := cmp.Diff(names(before), names(after)); diff != "" {
+			t.Errorf("with %d of them written (-before +after):\n%s", trusted, diff)
+		}
+		for _, w := range after.Webhooks {
+			if !bytes.Equal(w.ClientConfig.CABundle, ca) {
+				t.Errorf("with %d of them written: %s has %q", trusted, w.Name, w.ClientConfig.CABundle)
+			}
+		}
+	}
+}
+
+// patched is what the API server makes of a strategic merge patch.
+func patched(t *testing.T, before *admissionregistrationv1.ValidatingWebhookConfiguration, patch any) *admissionregistrationv1.ValidatingWebhookConfiguration {
+	t.Helper()
+	original, err := json.Marshal(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(patch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	merged, err := strategicpatch.StrategicMergePatch(original, data, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	if err := json.Unmarshal(merged, after); err != nil {
+		t.Fatal(err)
+	}
+	return after
 }
 
 // bundling is an API server with a CA and both configurations, in which patches are answered with errors.

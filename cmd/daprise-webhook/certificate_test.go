@@ -221,7 +221,10 @@ func TestBundlePatch(t *testing.T) {
 	now := start2026()
 	current := newCA(t, caCommonName, now)
 	right := encode(current.certificate)
-	if patch := bundlePatch("7", map[string][]byte{"a": right}, right, now); patch != nil {
+	hook := func(name string, bundle []byte) hookClient {
+		return hookClient{name, admissionregistrationv1.WebhookClientConfig{CABundle: bundle}}
+	}
+	if patch := bundlePatch("7", []hookClient{hook("a", right)}, right, now); patch != nil {
 		t.Errorf("a patch of what is right: %+v", patch)
 	}
 	want := &configurationPatch{}
@@ -229,10 +232,10 @@ func TestBundlePatch(t *testing.T) {
 	one := webhookPatch{Name: "b"}
 	one.ClientConfig.CABundle = right
 	want.Webhooks = []webhookPatch{one}
-	if diff := cmp.Diff(want, bundlePatch("7", map[string][]byte{"a": right, "b": []byte("edited")}, right, now)); diff != "" {
+	if diff := cmp.Diff(want, bundlePatch("7", []hookClient{hook("a", right), hook("b", []byte("edited"))}, right, now)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if patch := bundlePatch("7", map[string][]byte{"a": nil}, nil, now); patch != nil {
+	if patch := bundlePatch("7", []hookClient{hook("a", nil)}, nil, now); patch != nil {
 		t.Errorf("a patch without a CA: %+v", patch)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -35,22 +36,31 @@ type hookClient struct {
 
 // clients are those of all webhooks of both configurations. A configuration that does not exist has none: nothing calls us then.
 func (c configurations) clients(ctx context.Context) ([]hookClient, error) {
-	var clients []hookClient
 	var mutating admissionregistrationv1.MutatingWebhookConfiguration
 	if err := c.get(ctx, &mutating); err != nil {
 		return nil, err
-	}
-	for _, w := range mutating.Webhooks {
-		clients = append(clients, hookClient{w.Name, w.ClientConfig})
 	}
 	var validating admissionregistrationv1.ValidatingWebhookConfiguration
 	if err := c.get(ctx, &validating); err != nil {
 		return nil, err
 	}
-	for _, w := range validating.Webhooks {
+	return append(mutatingClients(&mutating), validatingClients(&validating)...), nil
+}
+
+func mutatingClients(configuration *admissionregistrationv1.MutatingWebhookConfiguration) []hookClient {
+	var clients []hookClient
+	for _, w := range configuration.Webhooks {
 		clients = append(clients, hookClient{w.Name, w.ClientConfig})
 	}
-	return clients, nil
+	return clients
+}
+
+func validatingClients(configuration *admissionregistrationv1.ValidatingWebhookConfiguration) []hookClient {
+	var clients []hookClient
+	for _, w := range configuration.Webhooks {
+		clients = append(clients, hookClient{w.Name, w.ClientConfig})
+	}
+	return clients
 }
 
 func (c configurations) get(ctx context.Context, object client.Object) error {
@@ -66,6 +76,17 @@ func aboutConfigurations(mgr ctrl.Manager, name string) *ctrl.Builder {
 	return ctrl.NewControllerManagedBy(mgr).Named(name).
 		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, always()).
 		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, always())
+}
+
+// Retries of what is written into the configurations wait from firstRetry, doubling, to lastRetry: an API server that was down or refused
+// for an hour finds its hooks mended seconds after it is back.
+const (
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+func soon() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 }
 
 // always is one request whatever has changed.

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/daprise/daprise/test/cluster"
@@ -25,6 +25,12 @@ const (
 // hooksAreEdited: what the API server is told to ask is written back, how daprise is reached and other people's webhooks are not.
 func hooksAreEdited(t *testing.T) {
 	startReplica(t)
+	for hooks, kind := range map[string]string{mutatingHooks: "MutatingWebhookConfiguration", validatingHooks: "ValidatingWebhookConfiguration"} {
+		// Whoever compares with what was installed, as GitOps does, finds the same order: the caBundle alone is daprise's.
+		if diff := cmp.Diff(installedHooks(t, kind), strings.Fields(field(t, ".webhooks[*].name", hooks))); diff != "" {
+			t.Errorf("%s (-installed +live):\n%s", hooks, diff)
+		}
+	}
 	before := map[string][]map[string]any{}
 	for _, hooks := range []string{mutatingHooks, validatingHooks} {
 		before[hooks] = webhooksOf(t, hooks)
@@ -59,15 +65,28 @@ func hooksAreEdited(t *testing.T) {
 	patch(validatingHooks, fmt.Sprintf(`{"op":"replace","path":"/webhooks/%d/timeoutSeconds","value":5}`, policies))
 }
 
-// webhooksOf are the webhooks of a configuration, by name: their order says nothing.
+// webhooksOf are the webhooks of a configuration, in its order.
 func webhooksOf(t *testing.T, hooks string) []map[string]any {
 	t.Helper()
 	var all []map[string]any
 	if err := json.Unmarshal([]byte(field(t, ".webhooks", hooks)), &all); err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(all, func(a, b map[string]any) int { return strings.Compare(fmt.Sprint(a["name"]), fmt.Sprint(b["name"])) })
 	return all
+}
+
+// installedHooks are the names of webhooks as deploy/base has them.
+func installedHooks(t *testing.T, kind string) []string {
+	t.Helper()
+	webhooks, _, err := unstructured.NestedSlice(find(kustomized(t, "base"), kind, account).Object, "webhooks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, w := range webhooks {
+		names = append(names, w.(map[string]any)["name"].(string))
+	}
+	return names
 }
 
 // hookIndex is where a webhook is in its configuration: "enrolment" for enrolment.validate.daprise.dev.

@@ -38,25 +38,30 @@ type shared struct {
 	timeout **int32
 }
 
+// repair keeps the order of what is live; what is missing comes where it was installed, so that edits and their repair do not shuffle a list.
 func repair[W any](live, want []W, read func(*W) shared) ([]W, []string) {
 	var drifted []string
+	at := func(name string) int {
+		return slices.IndexFunc(live, func(w W) bool { return read(&w).name == name })
+	}
+	next := 0
 	for i := range want {
 		wanted := read(&want[i])
-		at := slices.IndexFunc(live, func(w W) bool { return read(&w).name == wanted.name })
-		switch {
-		case at >= 0:
-			had := read(&live[at])
+		switch found := at(wanted.name); {
+		case found >= 0:
+			next = found + 1
+			had := read(&live[found])
 			*wanted.client, *wanted.timeout = reached(*had.client, *wanted.client), *had.timeout
-			if equality.Semantic.DeepEqual(live[at], want[i]) {
+			if equality.Semantic.DeepEqual(live[found], want[i]) {
 				continue
 			}
-			live[at] = want[i]
-		case len(live) > 0:
-			// It is reached as its neighbours are.
-			*wanted.client = reached(*read(&live[0]).client, *wanted.client)
-			live = append(live, want[i])
+			live[found] = want[i]
 		default:
-			live = append(live, want[i])
+			if neighbour := slices.IndexFunc(want, func(w W) bool { return at(read(&w).name) >= 0 }); neighbour >= 0 {
+				*wanted.client = reached(*read(&live[at(read(&want[neighbour]).name)]).client, *wanted.client)
+			}
+			live = slices.Insert(live, next, want[i])
+			next++
 		}
 		drifted = append(drifted, wanted.name)
 	}

@@ -3,6 +3,7 @@
 package hooks_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,23 +71,36 @@ func TestRepairValidating(t *testing.T) {
 	}
 }
 
-// TestRepairPutsBack: a webhook that was taken out is reached as its neighbours are, and waited for as long as we ask for.
+// TestRepairPutsBack: a webhook that was taken out comes where it was, reached as those of ours that are left, and is waited for as long as we ask for.
 func TestRepairPutsBack(t *testing.T) {
-	mutating, _ := hooks.Configurations(hooks.Options{})
-	live := mutating.DeepCopy()
-	for i := range live.Webhooks {
-		live.Webhooks[i].ClientConfig = admissionregistrationv1.WebhookClientConfig{
-			URL: new("https://localhost:1" + *mutating.Webhooks[i].ClientConfig.Service.Path), CABundle: []byte("ca"),
+	_, want := hooks.Configurations(hooks.Options{})
+	installed := want.DeepCopy()
+	for i := range installed.Webhooks {
+		installed.Webhooks[i].ClientConfig = admissionregistrationv1.WebhookClientConfig{
+			URL: new("https://localhost:1" + *want.Webhooks[i].ClientConfig.Service.Path), CABundle: []byte("ca"),
 		}
 	}
-	whole := live.DeepCopy()
-	live.Webhooks = live.Webhooks[1:]
-	repaired, drift := hooks.RepairMutating(live, mutating)
-	if diff := cmp.Diff([]string{"enrolment.mutate.daprise.dev"}, drift); diff != "" {
-		t.Errorf("drifted (-want +got):\n%s", diff)
+	foreign := admissionregistrationv1.ValidatingWebhook{Name: "other.example.com", ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: new("https://example.com")}}
+	installed.Webhooks = append(installed.Webhooks, foreign)
+	for i, w := range want.Webhooks {
+		t.Run(w.Name, func(t *testing.T) {
+			live := installed.DeepCopy()
+			live.Webhooks = slices.Delete(live.Webhooks, i, i+1)
+			repaired, drift := hooks.RepairValidating(live, want)
+			if diff := cmp.Diff([]string{w.Name}, drift); diff != "" {
+				t.Errorf("drifted (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(installed, repaired); diff != "" {
+				t.Errorf("repaired (-want +got):\n%s", diff)
+			}
+		})
 	}
-	whole.Webhooks[0], whole.Webhooks[1] = whole.Webhooks[1], whole.Webhooks[0]
-	if diff := cmp.Diff(whole, repaired); diff != "" {
-		t.Errorf("repaired (-want +got):\n%s", diff)
-	}
+	t.Run("all", func(t *testing.T) {
+		live := want.DeepCopy()
+		live.Webhooks = []admissionregistrationv1.ValidatingWebhook{foreign}
+		repaired, _ := hooks.RepairValidating(live, want)
+		if diff := cmp.Diff(append(want.DeepCopy().Webhooks, foreign), repaired.Webhooks); diff != "" {
+			t.Errorf("repaired (-want +got):\n%s", diff)
+		}
+	})
 }
