@@ -4,13 +4,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/daprise/daprise/mesh"
@@ -20,14 +23,21 @@ import (
 // repairer writes the webhook configurations back where somebody edited them: a hook that fails open or is asked about less would be a
 // hole that nobody sees. It runs on the leader, so that two versions of daprise do not write in turns for longer than an upgrade takes.
 // A configuration that was deleted stays deleted: that is how daprise is removed, and the proof tells where it was not meant.
+//
+// It looks at what the API server itself says, upon every event and every lookAgain: a watch can die without a word.
 type repairer struct {
 	client client.Client
+	live   client.Reader
 	exempt []string
-	log    *slog.Logger
+	// leaving is closed when this replica is to end. Its version may be the former one then: what is written back is its successor's business.
+	leaving <-chan struct{}
+	log     *slog.Logger
 }
 
+const lookAgain = 30 * time.Second
+
 func (r *repairer) setup(mgr ctrl.Manager) error {
-	if err := aboutConfigurations(mgr, "hooks").Complete(r); err != nil {
+	if err := aboutConfigurations(mgr, "hooks").WithOptions(controller.Options{RateLimiter: soon()}).Complete(r); err != nil {
 		return fmt.Errorf("set up the repair of webhook configurations: %w", err)
 	}
 	return nil
@@ -35,34 +45,68 @@ func (r *repairer) setup(mgr ctrl.Manager) error {
 
 // Reconcile implements reconcile.Reconciler.
 func (r *repairer) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+	select {
+	case <-r.leaving:
+		return reconcile.Result{}, nil
+	default:
+	}
 	wantMutating, wantValidating := hooks.Configurations(hooks.Options{ExemptNamespaces: r.exempt})
-	live := configurations{reader: r.client}
-	var mutating admissionregistrationv1.MutatingWebhookConfiguration
-	if err := live.get(ctx, &mutating); err != nil {
+	err := errors.Join(r.repairMutating(ctx, wantMutating), r.repairValidating(ctx, wantValidating))
+	switch {
+	case apierrors.IsConflict(err):
+		// Somebody wrote in between.
+		return reconcile.Result{RequeueAfter: firstRetry}, nil
+	case err != nil:
 		return reconcile.Result{}, err
 	}
-	repairedMutating, drifted := hooks.RepairMutating(&mutating, wantMutating)
-	if err := r.write(ctx, &mutating, repairedMutating, drifted); err != nil {
-		return reconcile.Result{}, err
-	}
-	var validating admissionregistrationv1.ValidatingWebhookConfiguration
-	if err := live.get(ctx, &validating); err != nil {
-		return reconcile.Result{}, err
-	}
-	repairedValidating, drifted := hooks.RepairValidating(&validating, wantValidating)
-	return reconcile.Result{}, r.write(ctx, &validating, repairedValidating, drifted)
+	return reconcile.Result{RequeueAfter: lookAgain}, nil
 }
 
-// write writes a repaired configuration, unless it does not exist or somebody changed it meanwhile: the event of that comes back here.
+func (r *repairer) repairMutating(ctx context.Context, want *admissionregistrationv1.MutatingWebhookConfiguration) error {
+	var list admissionregistrationv1.MutatingWebhookConfigurationList
+	if err := r.read(ctx, &list); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		repaired, drifted := hooks.RepairMutating(&list.Items[i], want)
+		if err := r.write(ctx, &list.Items[i], repaired, drifted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *repairer) repairValidating(ctx context.Context, want *admissionregistrationv1.ValidatingWebhookConfiguration) error {
+	var list admissionregistrationv1.ValidatingWebhookConfigurationList
+	if err := r.read(ctx, &list); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		repaired, drifted := hooks.RepairValidating(&list.Items[i], want)
+		if err := r.write(ctx, &list.Items[i], repaired, drifted); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read lists the configuration of our name, or none: by a field selector, since daprise may list it under that name alone, and not get it.
+func (r *repairer) read(ctx context.Context, list client.ObjectList) error {
+	if err := r.live.List(ctx, list, client.MatchingFields{"metadata.name": hooks.Name}); err != nil {
+		return fmt.Errorf("read the webhook configuration: %w", err)
+	}
+	return nil
+}
+
+// write writes a repaired configuration, unless somebody changed it meanwhile.
 func (r *repairer) write(ctx context.Context, live, repaired client.Object, drifted []string) error {
-	if len(drifted) == 0 || live.GetResourceVersion() == "" {
+	if len(drifted) == 0 {
 		return nil
 	}
-	r.log.Warn("webhook configuration was edited: written back", "kind", fmt.Sprintf("%T", live), "webhooks", drifted)
 	patch := client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})
-	err := r.client.Patch(ctx, repaired, patch, client.FieldOwner(mesh.FieldManager))
-	if err != nil && !apierrors.IsConflict(err) {
+	if err := r.client.Patch(ctx, repaired, patch, client.FieldOwner(mesh.FieldManager)); err != nil {
 		return fmt.Errorf("write the webhook configuration back: %w", err)
 	}
+	r.log.Warn("webhook configuration was edited: written back", "kind", fmt.Sprintf("%T", live), "webhooks", drifted)
 	return nil
 }

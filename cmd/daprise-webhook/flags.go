@@ -38,7 +38,7 @@ type settings struct {
 	tls         string
 	tlsCertDir  string
 	tlsNames    []string
-	lameDuck    time.Duration
+	leave       leave
 	logLevel    slog.Level
 	version     bool
 	// proofNamespace is where a Service that must be refused is sent as a dry run, proofInterval how often; zero is never.
@@ -70,7 +70,8 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.StringVar(&s.tls, "tls", tlsSelf, tlsSelf+": our own CA, written into the webhook configurations; "+tlsFiles+": tls.crt and tls.key of --tls-cert-dir")
 	flags.StringVar(&s.tlsCertDir, "tls-cert-dir", "", "the folder of tls.crt and tls.key")
 	names := flags.String("tls-names", "", "more names or addresses that the certificate is for, comma separated")
-	flags.DurationVar(&s.lameDuck, "lame-duck", 10*time.Second, "how long to keep serving after SIGTERM, not ready, while the API server finds another replica")
+	flags.DurationVar(&s.leave.lameDuck, "lame-duck", 10*time.Second, "how long to keep serving after SIGTERM, not ready, while the API server finds another replica")
+	flags.DurationVar(&s.leave.linger, "linger", clientIdleTime+5*time.Second, "how long after SIGTERM to leave connections open that the API server does not use, at most: it ends them itself after 90s")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
 	flags.StringVar(&s.callers.caFile, "client-ca-file", "", "CAs of client certificates, in PEM: whoever calls the webhook port must present one (default: anyone may call)")
 	callerNames := flags.String("client-names", "", "common names of client certificates that are let in, comma separated (default: any that the CAs signed)")

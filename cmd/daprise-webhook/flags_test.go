@@ -24,7 +24,7 @@ import (
 func TestParse(t *testing.T) {
 	defaults := settings{
 		config: "c", webhookPort: 9443, metricsPort: 8080, healthPort: 8081, namespace: "daprise-system", tls: tlsSelf,
-		lameDuck: 10 * time.Second, logLevel: slog.LevelInfo, proofNamespace: "default", proofInterval: time.Minute,
+		leave: leave{lameDuck: 10 * time.Second, linger: 95 * time.Second}, logLevel: slog.LevelInfo, proofNamespace: "default", proofInterval: time.Minute,
 	}
 	changed := func(change func(*settings)) settings {
 		s := defaults
@@ -48,7 +48,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(settings{}, callers{})); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(settings{}, callers{}, leave{})); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -126,7 +126,7 @@ func TestDeployedArguments(t *testing.T) {
 			}
 		}
 		grace := time.Duration(*deployment.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
-		if need := s.lameDuck + drainTime + 30*time.Second; grace < need {
+		if need := max(s.leave.lameDuck, s.leave.linger) + drainTime + 30*time.Second; grace < need {
 			t.Errorf("%s of grace, %s are needed", grace, need)
 		}
 		return

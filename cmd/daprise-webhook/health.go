@@ -39,7 +39,7 @@ func serveProbes(mgr ctrl.Manager, address string, ready map[string]healthz.Chec
 	p := &probes{ready: ready, log: log, reasons: map[string]string{}}
 	server := &manager.Server{
 		Name:     "probes",
-		Server:   &http.Server{Handler: p.handler(), ReadHeaderTimeout: readHeaderTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader},
+		Server:   &http.Server{Handler: p.handler(), ReadHeaderTimeout: writeTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader},
 		Listener: listener,
 	}
 	if err := mgr.Add(server); err != nil {

@@ -14,10 +14,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
-// echoing serves what it reads, with the limits of the admission port, until the test ends.
-func echoing(t *testing.T) (address string) {
+// echoing serves what it reads, with the limits of the admission port or those that a change makes of them, until the test ends.
+func echoing(t *testing.T, changes ...func(*http.Server)) (address string) {
 	t.Helper()
 	authority := newCA(t, caCommonName, time.Now().Add(-time.Hour))
 	certificate := authority.leaf(t, time.Now().Add(-time.Minute), "localhost")
@@ -33,6 +35,9 @@ func echoing(t *testing.T) (address string) {
 		func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range changes {
+		change(srv.http)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.serve(t.Context()) }()
@@ -86,9 +91,41 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// TestTheAPIServerEndsConnections: whether one was used or not, the server keeps it for longer than an API server does.
+func TestTheAPIServerEndsConnections(t *testing.T) {
+	if kept := utilnet.SetTransportDefaults(&http.Transport{}).IdleConnTimeout; kept != clientIdleTime {
+		t.Errorf("Kubernetes' clients keep connections for %s, we count on %s", kept, clientIdleTime)
+	}
+	srv, err := listen(settings{bindAddress: "127.0.0.1"}, http.NotFoundHandler(), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = srv.listener.Close() }()
+	const longer = clientIdleTime + 10*time.Second
+	if h := srv.http; h.IdleTimeout < longer || h.ReadHeaderTimeout < longer || h.ReadTimeout != 0 {
+		t.Errorf("a connection is kept for %s after an answer and %s before a request, and a request is read for %s; want %s and no limit", h.IdleTimeout, h.ReadHeaderTimeout, h.ReadTimeout, longer)
+	}
+}
+
+// TestFirstRequestMayBeLate: a connection that waited for its first request has as much time for the body as any.
+func TestFirstRequestMayBeLate(t *testing.T) {
+	t.Parallel()
+	connection := dial(t, echoing(t))
+	<-time.After(bodyTime + time.Second)
+	if _, err := io.WriteString(connection, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n1"); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(100 * time.Millisecond)
+	if status, err := answer(t, connection, "2"); err != nil || status != http.StatusOK {
+		t.Errorf("%d, %v", status, err)
+	}
+}
+
 // TestTimeLimits: who says nothing, sends headers without an end, or a body without one, is cut off.
 func TestTimeLimits(t *testing.T) {
-	address := echoing(t)
+	// How long headers may take is how long a connection may wait: too long for a test.
+	const headerTime = 5 * time.Second
+	address := echoing(t, func(s *http.Server) { s.ReadHeaderTimeout = headerTime })
 	silent := func(t *testing.T) net.Conn {
 		connection, err := net.Dial("tcp", address)
 		if err != nil {
@@ -110,9 +147,9 @@ func TestTimeLimits(t *testing.T) {
 		begin func(*testing.T) net.Conn
 		limit time.Duration
 	}{
-		{"no handshake", silent, readHeaderTime},
-		{"headers without an end", spoken("POST / HTTP/1.1\r\nHost: localhost\r\n"), readHeaderTime},
-		{"a body without an end", spoken("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx"), readTime},
+		{"no handshake", silent, headerTime},
+		{"headers without an end", spoken("POST / HTTP/1.1\r\nHost: localhost\r\n"), headerTime},
+		{"a body without an end", spoken("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx"), bodyTime},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

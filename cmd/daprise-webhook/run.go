@@ -71,7 +71,8 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := setUpWatch(mgr, s, config, log); err != nil {
+	repair := &repairer{client: mgr.GetClient(), live: mgr.GetAPIReader(), exempt: config.ExemptNamespaces, leaving: ctx.Done(), log: log}
+	if err := setUpWatch(mgr, s, repair); err != nil {
 		return err
 	}
 	srv, err := listen(s, edge.Handler(), certificates.GetCertificate, log)
@@ -108,13 +109,13 @@ func together(ctx context.Context, mgr ctrl.Manager, srv *server) error {
 
 // setUpWatch has the leader watch over what the API server is told of us: that it asks us, and what it asks. Webhook configurations may be
 // written with an own CA alone; with a certificate from elsewhere, whoever writes the caBundle looks after them.
-func setUpWatch(mgr ctrl.Manager, s settings, config mesh.Config, log *slog.Logger) error {
+func setUpWatch(mgr ctrl.Manager, s settings, repair *repairer) error {
 	if s.tls == tlsSelf {
-		if err := (&repairer{client: mgr.GetClient(), exempt: config.ExemptNamespaces, log: log}).setup(mgr); err != nil {
+		if err := repair.setup(mgr); err != nil {
 			return err
 		}
 	}
-	return setUpProof(mgr, s, log, metrics.Registry)
+	return setUpProof(mgr, s, repair.log, metrics.Registry)
 }
 
 func readConfig(path string) (mesh.Config, error) {

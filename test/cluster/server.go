@@ -161,7 +161,7 @@ func (c *Cluster) MetricsURL() string {
 func (s *server) flags() []string {
 	return []string{
 		"--bind-address=127.0.0.1",
-		"--webhook-port=" + strconv.Itoa(s.port),
+		"--webhook-port=" + strconv.Itoa(s.port), "--linger=0s",
 		"--health-port=" + strconv.Itoa(s.health),
 		"--metrics-port=" + strconv.Itoa(s.metrics),
 		"--tls-names=localhost",

@@ -51,7 +51,7 @@ func TestChartSaysTheSame(t *testing.T) {
 		{name: "self-signed", folder: "overlays/self-signed", args: []string{"--set", "certificates.mode=self"}},
 		{name: "cert-manager", folder: "overlays/cert-manager", args: []string{"--set", "certificates.mode=cert-manager"}},
 		{name: "dev", folder: "overlays/dev", args: []string{
-			"--set", "replicas=1,logLevel=DEBUG,lameDuck=1s,proof.interval=10s,image.repository=daprise-webhook,image.tag=dev",
+			"--set", "replicas=1,logLevel=DEBUG,lameDuck=1s,linger=0s,proof.interval=10s,image.repository=daprise-webhook,image.tag=dev",
 		}},
 		{name: "syntax policy", folder: "base", components: []string{"components/syntax"}, args: []string{"--set", "syntaxPolicy.enabled=true"}},
 	}
@@ -226,6 +226,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"latest":                 "image.tag=latest",
 		"a digest that is none":  "image.digest=sha256:1",
 		"a lame duck too long":   "lameDuck=50s",
+		"lingering too long":     "linger=100s",
 		"another certificate":    "certificates.mode=none",
 		"a scraper of all pods":  "networkPolicy.scrapers[0].namespace=a",
 		"no images":              "config.dapr.images=null",

@@ -103,16 +103,22 @@ func onlyTheAPIServerIsAnswered(t *testing.T) {
 	enrol(t, "callers")
 }
 
-// replicasRollUnderLoad: two replicas are replaced one by one while 200 admissions a second are asked for, and none fails.
+// replicasRollUnderLoad: two replicas are replaced one by one while 200 admissions a second are asked for, and none fails. They linger as they
+// do by default: for longer than the API server keeps connections that it does not use, and than the load lasts.
 func replicasRollUnderLoad(t *testing.T) {
-	old := []*replica{startReplica(t), startReplica(t)}
+	const linger = "--linger=95s"
+	old := []*replica{startReplica(t, linger), startReplica(t, linger)}
 	enrol(t, "roll")
 	l := startLoad(t, "roll")
 	for _, r := range old {
 		startReplica(t)
-		r.end(t, 30*time.Second)
+		r.leave(t)
+		l.await(l.sofar() + 2*int(lameDuck.Seconds())*loadRate)
 	}
 	calls, failures := l.stop()
+	for _, r := range old {
+		r.end(t, 0)
+	}
 	t.Logf("%d admissions in %s, %d failed", calls, l.took().Round(time.Second), len(failures))
 	if len(failures) > 0 {
 		t.Errorf("first failure: %v", failures[0])

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,10 +72,10 @@ func (r *replica) awaitEndpoint(t *testing.T) {
 	})
 }
 
-// launchReplica does not wait. The replica lets the API server alone call, and proves each second.
+// launchReplica does not wait. The replica lets the API server alone call, proves each second, and does not linger, for the test's sake.
 func launchReplica(t *testing.T, args ...string) *replica {
 	t.Helper()
-	return launch(t, server, append([]string{"--client-ca-file=" + caller.ca, "--client-names=" + callerName, "--proof-interval=1s"}, args...)...)
+	return launch(t, server, append([]string{"--client-ca-file=" + caller.ca, "--client-names=" + callerName, "--proof-interval=1s", "--linger=0s"}, args...)...)
 }
 
 // launch starts a server's program as a replica.
@@ -166,6 +167,15 @@ func (r *replica) says(path string) string {
 		return response.Status
 	}
 	return ""
+}
+
+// leave is how the deletion of a Pod begins: it stops being an endpoint and is asked to end at the same time. end waits for the rest.
+func (r *replica) leave(t *testing.T) {
+	t.Helper()
+	r.leaving.Store(true)
+	if err := syscall.Kill(r.program.PID(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // end is what the deletion of a Pod does: it stops being an endpoint and is asked to end at the same time.

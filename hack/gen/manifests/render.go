@@ -122,6 +122,7 @@ patches:
   patch: |
     - {op: add, path: /spec/template/spec/containers/0/args/-, value: --log-level=DEBUG}
     - {op: add, path: /spec/template/spec/containers/0/args/-, value: --lame-duck=1s}
+    - {op: add, path: /spec/template/spec/containers/0/args/-, value: --linger=0s}
     - {op: add, path: /spec/template/spec/containers/0/args/-, value: --proof-interval=10s}
 `,
 		"overlays/cert-manager/kustomization.yaml": Header + `apiVersion: kustomize.config.k8s.io/v1beta1

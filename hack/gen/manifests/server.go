@@ -30,8 +30,8 @@ const (
 	portHealth   = 8081
 	user         = 65532
 	replicas     = 2
-	// graceSeconds leave time for the lame duck (10), the last answers (10) and the controllers.
-	graceSeconds = 60
+	// graceSeconds leave time for lingering (95), the last answers (10) and the controllers.
+	graceSeconds = 150
 )
 
 func service() *corev1.Service {
