@@ -58,6 +58,11 @@ chart: controlplane ## render, install, upgrade and remove the Helm chart with H
 	go vet -tags helm ./test/operations/
 	go test -tags helm -json -count=1 -timeout 30m ./test/operations/ | go run ./hack/testsum
 
+.PHONY: cert-manager
+cert-manager: controlplane ## have cert-manager itself make, inject and renew daprise's certificate (built once, some five minutes)
+	go vet -tags certmanager,helm ./test/operations/
+	go test -tags certmanager,helm -json -count=1 -timeout 30m -run '^TestCertManager$$' ./test/operations/ | go run ./hack/testsum
+
 # Policy sets to compare in each of the oracle's three ways, 20 flows each, and the seed; SEED=0 takes another one at each run.
 N ?= 1000
 SEED ?= 0
@@ -138,7 +143,7 @@ verify-format:
 
 .PHONY: verify-vet
 verify-vet:
-	go vet -tags bench,browser,e2e,helm ./...
+	go vet -tags bench,browser,certmanager,e2e,helm ./...
 
 .PHONY: verify-tidy
 verify-tidy:

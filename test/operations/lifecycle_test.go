@@ -50,9 +50,9 @@ func anyVersion(t *testing.T, chart string) string {
 }
 
 // installed installs a chart for one test.
-func (e engine) installed(t *testing.T, chart string) {
+func (e engine) installed(t *testing.T, chart string, args ...string) {
 	t.Helper()
-	e.install(t, chart)
+	e.install(t, chart, args...)
 	t.Cleanup(func() {
 		if out, err := e.run(context.Background(), "uninstall", release, "--namespace", system, "--ignore-not-found"); err != nil {
 			t.Errorf("%v\n%s", err, out)
