@@ -207,6 +207,12 @@ func (b *build) service(ctx context.Context, name mesh.Name) (*corev1.Service, e
 		if !ok {
 			continue
 		}
+		if held, ok := reader.(*packs); ok {
+			if p := held.of(name); p != nil {
+				return p.service()
+			}
+			continue
+		}
 		service := &corev1.Service{}
 		err := reader.Get(ctx, name, service)
 		if err == nil {
@@ -271,12 +277,8 @@ func grantsOf(grant *gatewayv1beta1.ReferenceGrant) []mesh.Grant {
 // policies compiles the policies of the namespaces concerned and the clusterwide ones.
 func (b *build) policies(ctx context.Context) error {
 	for _, ns := range b.concerned {
-		cilium, err := listed[*ciliumv2.CiliumNetworkPolicy](ctx, b, kindCiliumPolicy, scope{namespace: ns})
-		if err != nil {
+		if err := b.ciliumPolicies(ctx, ns); err != nil {
 			return err
-		}
-		for _, p := range cilium {
-			b.add(p, func() *policy.Policy { return policy.CompileCNP(p) })
 		}
 		kubernetes, err := listed[*networkingv1.NetworkPolicy](ctx, b, kindNetworkPolicy, scope{namespace: ns})
 		if err != nil {
@@ -299,6 +301,30 @@ func (b *build) policies(ctx context.Context) error {
 	}
 	for _, g := range groups {
 		b.groups = append(b.groups, policy.CIDRGroupOf(g))
+	}
+	return nil
+}
+
+// ciliumPolicies compiles those of a namespace.
+func (b *build) ciliumPolicies(ctx context.Context, namespace string) error {
+	found, err := listed[client.Object](ctx, b, kindCiliumPolicy, scope{namespace: namespace})
+	if err != nil {
+		return err
+	}
+	for _, object := range found {
+		if p, ok := object.(*packed); ok {
+			compiled, err := p.policy()
+			if err != nil {
+				return err
+			}
+			b.compiled = append(b.compiled, compiled)
+			continue
+		}
+		typed, err := wholeOf[*ciliumv2.CiliumNetworkPolicy](object)
+		if err != nil {
+			return err
+		}
+		b.add(object, func() *policy.Policy { return policy.CompileCNP(typed) })
 	}
 	return nil
 }

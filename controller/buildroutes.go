@@ -7,7 +7,6 @@ import (
 	"context"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/mesh"
@@ -97,16 +96,17 @@ func (b *build) routesHere(ctx context.Context, k kind) ([]client.Object, error)
 
 // targets tells, once the ingress companions are known, which of them the routes send traffic through: those of enrolled Gateways and
 // those on their way out, whose Services still stand.
-func (b *build) targets(services []*corev1.Service) {
+func (b *build) targets(services []client.Object) {
 	ingresses := slices.Clone(b.view.Ingresses)
 	for _, s := range services {
-		ref := mesh.AppRef{Namespace: s.Namespace, ID: s.Labels[mesh.LabelInstance]}
-		if _, enrolled := b.view.Ingress(ref); !enrolled && s.Labels[mesh.LabelComponent] == string(mesh.ComponentIngress) {
+		labels := s.GetLabels()
+		ref := mesh.AppRef{Namespace: s.GetNamespace(), ID: labels[mesh.LabelInstance]}
+		if _, enrolled := b.view.Ingress(ref); !enrolled && labels[mesh.LabelComponent] == string(mesh.ComponentIngress) {
 			ingresses = append(ingresses, mesh.Ingress{AppRef: ref})
 		}
 	}
 	for _, r := range b.stored {
-		b.view.Routes = append(b.view.Routes, r.targets(ingresses)...)
+		b.view.Routes = append(b.view.Routes, r.calls.Targets(ingresses)...)
 	}
 	slices.SortFunc(b.view.Routes, compareTargets)
 	b.view.Routes = slices.Compact(b.view.Routes)

@@ -6,8 +6,6 @@ import (
 	ciliumv2 "github.com/cilium/cilium/pkg/k8s/apis/cilium.io/v2"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -25,7 +23,7 @@ const (
 	trustBundleKey  = "ca.crt"
 )
 
-// CacheOptions are those of the manager's cache: Services, Deployments and Gateways as far as they are enrolled, routes, policies and
+// CacheOptions are those of the manager's cache: Services, Deployments and Gateways as far as they are enrolled, clusterwide policies and
 // grants whole, Dapr's Configurations of users, of Namespaces the labels, and the two ConfigMaps and one DaemonSet that daprise reads by name. Objects in the cache are
 // shared and must not be modified.
 func CacheOptions(config mesh.Config) cache.Options {
@@ -40,43 +38,12 @@ func CacheOptions(config mesh.Config) cache.Options {
 			&corev1.Namespace{}:  {Transform: onlyLabels},
 			&corev1.ConfigMap{}:  {Namespaces: configMaps(config), Transform: cache.TransformStripManagedFields()},
 			&appsv1.DaemonSet{}:  {Namespaces: map[string]cache.Config{config.Cilium.Namespace: {FieldSelector: named(ciliumDaemonSet)}}},
-			// Those that daprise made are in the second cache.
+			// Those that daprise made are packed (forms).
 			untyped(daprConfiguration()): {Label: othersSelector()},
-			&gatewayv1.HTTPRoute{}:       {Transform: withoutStatus},
-			&gatewayv1.GRPCRoute{}:       {Transform: withoutStatus},
-			metadataOf(podKind()):        {Label: holderSelector(), Transform: onlyOwners},
-			metadataOf(endpointsKind()):  {Label: enrolledSelector(), Transform: onlyOwners},
 			// Cilium writes the state of every node into a policy's status.
-			&ciliumv2.CiliumNetworkPolicy{}:            {Transform: withoutStatus},
 			&ciliumv2.CiliumClusterwideNetworkPolicy{}: {Transform: withoutStatus},
 		},
 	}
-}
-
-// ownedCacheOptions are those of the second cache: what daprise made, and nothing else.
-func ownedCacheOptions(base cache.Options) cache.Options {
-	base.ByObject = nil
-	base.DefaultLabelSelector = ownedSelector()
-	base.DefaultTransform = onlyOwnFields
-	base.DefaultUnsafeDisableDeepCopy = ptr.To(true)
-	return base
-}
-
-// onlyOwnFields keeps of managedFields which fields daprise applied: what an object is to lose can be told from nothing else. It
-// modifies its argument, as transforms of a cache do.
-func onlyOwnFields(in any) (any, error) {
-	object, err := meta.Accessor(in)
-	if err != nil {
-		return in, nil //nolint:nilerr // not an object: nothing to drop
-	}
-	entries := object.GetManagedFields()
-	for i := range entries {
-		if entries[i].Manager != mesh.FieldManager || entries[i].Operation != metav1.ManagedFieldsOperationApply {
-			entries[i].FieldsV1 = nil
-		}
-	}
-	object.SetManagedFields(entries)
-	return in, nil
 }
 
 // configMaps watches one ConfigMap in each namespace. A field selector cannot name two, so where both are in one namespace all of it is
@@ -104,14 +71,7 @@ func onlyLabels(in any) (any, error) {
 
 // withoutStatus drops what no decision reads. It modifies its argument, as transforms of a cache do.
 func withoutStatus(in any) (any, error) {
-	switch object := in.(type) {
-	case *gatewayv1.HTTPRoute:
-		object.Status = gatewayv1.HTTPRouteStatus{}
-	case *gatewayv1.GRPCRoute:
-		object.Status = gatewayv1.GRPCRouteStatus{}
-	case *ciliumv2.CiliumNetworkPolicy:
-		object.Status = ciliumv2.CiliumNetworkPolicyStatus{}
-	case *ciliumv2.CiliumClusterwideNetworkPolicy:
+	if object, ok := in.(*ciliumv2.CiliumClusterwideNetworkPolicy); ok {
 		object.Status = ciliumv2.CiliumNetworkPolicyStatus{}
 	}
 	return cache.TransformStripManagedFields()(in)

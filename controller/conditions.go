@@ -71,7 +71,9 @@ func companionCondition(t target, o observed, p plan) metav1.Condition {
 // progress says what a companion waits for that is neither held nor ready.
 func progress(o observed) string {
 	message := "the companion is starting or rolling out"
-	if trouble := troubleOf(workloads(o.ours)); trouble != "" {
+	// What cannot be unpacked tells of no trouble.
+	running, _ := unpacked(workloads(o.ours))
+	if trouble := troubleOf(running); trouble != "" {
 		message += ": " + trouble
 	}
 	return message

@@ -54,6 +54,10 @@ type scope struct {
 // objects may be shared and must not be modified.
 func list[T client.Object](ctx context.Context, d door, k kind, s scope) (objects []T, served bool, err error) {
 	if reader, ok := d.cached(k); ok && !s.everything {
+		if held, ok := reader.(*packs); ok {
+			objects, err = wholes[T](held.in(s))
+			return objects, true, err
+		}
 		objects, err = listCached[T](ctx, reader, d.kinds[k], s)
 		return objects, true, err
 	}
@@ -136,7 +140,15 @@ func get[T client.Object](ctx context.Context, d door, k kind, key client.Object
 	if !ok {
 		return none, fmt.Errorf("%s is a %T", k, found)
 	}
-	if reader, ok := d.cached(k); ok {
+	reader, ok := d.cached(k)
+	if held, packs := reader.(*packs); ok && packs {
+		if p := held.of(key); p != nil {
+			return wholeOf[T](p)
+		}
+		if d.kinds[k].selector.Empty() {
+			return none, nil
+		}
+	} else if ok {
 		err := reader.Get(ctx, key, object)
 		if err == nil || !apierrors.IsNotFound(err) {
 			return object, err

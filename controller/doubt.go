@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
 const (
@@ -43,12 +42,8 @@ type doubter struct {
 	late    time.Duration
 }
 
-func newDoubter(mgr manager.Manager, w *watcher) (*doubter, error) {
-	api, err := client.NewWithWatch(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
-	if err != nil {
-		return nil, fmt.Errorf("make the client of second watches: %w", err)
-	}
-	return &doubter{watcher: w, api: api, log: w.log, every: doubtEvery, late: lateBy}, nil
+func newDoubter(api opener, w *watcher) *doubter {
+	return &doubter{watcher: w, api: api, log: w.log, every: doubtEvery, late: lateBy}
 }
 
 // NeedLeaderElection says that every replica doubts.

@@ -6,16 +6,21 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/mesh"
 )
 
 // fronts tells what routes ask of the Services in front of ingress companions, also those that go straight to the apps yet and will join:
 // the gRPC port for GRPCRoutes, and a Service for each app of a rule that is divided between several; and which of it is there.
-func (b *build) fronts(services []*corev1.Service) {
-	for _, s := range services {
-		i := b.ingress(mesh.AppRef{Namespace: s.Namespace, ID: s.Labels[mesh.LabelInstance]})
-		if i >= 0 && s.Name == mesh.CompanionName(b.view.Ingresses[i].ID) {
+func (b *build) fronts(services []client.Object) error {
+	for _, object := range services {
+		i := b.ingress(mesh.AppRef{Namespace: object.GetNamespace(), ID: object.GetLabels()[mesh.LabelInstance]})
+		if i >= 0 && object.GetName() == mesh.CompanionName(b.view.Ingresses[i].ID) {
+			s, err := serviceFrom(object)
+			if err != nil {
+				return err
+			}
 			b.view.Ingresses[i].GRPCServed = slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == mesh.PortGRPC })
 		}
 	}
@@ -29,7 +34,7 @@ func (b *build) fronts(services []*corev1.Service) {
 		}
 	}
 	for _, r := range b.stored {
-		for _, split := range r.splits(b.view) {
+		for _, split := range r.calls.Splits(b.view) {
 			if i := b.ingress(split.Ingress); i >= 0 {
 				b.view.Ingresses[i].Splits = append(b.view.Ingresses[i].Splits, split.App)
 			}
@@ -40,6 +45,7 @@ func (b *build) fronts(services []*corev1.Service) {
 		slices.SortFunc(splits, func(x, y mesh.AppRef) int { return compareTargets(mesh.RouteTarget{App: x}, mesh.RouteTarget{App: y}) })
 		b.view.Ingresses[i].Splits = slices.Compact(splits)
 	}
+	return nil
 }
 
 // ingress is the index of an ingress in the View, or -1.

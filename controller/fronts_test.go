@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/daprise/daprise/mesh"
@@ -39,7 +40,7 @@ func TestFronts(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		stored   []route
-		services []*corev1.Service
+		services []client.Object
 		want     mesh.Ingress
 	}{
 		{name: "nothing"},
@@ -47,7 +48,7 @@ func TestFronts(t *testing.T) {
 		{name: "a divided rule", stored: []route{routeOf(through)}, want: mesh.Ingress{Splits: both}},
 		{name: "a divided rule that stays outside", stored: []route{routeOf(optedOut)}},
 		{name: "gRPC that will join", stored: []route{routeOf(grpc)}, want: mesh.Ingress{GRPC: true}},
-		{name: "gRPC is served", services: []*corev1.Service{service}, want: mesh.Ingress{GRPCServed: true}},
+		{name: "gRPC is served", services: []client.Object{service}, want: mesh.Ingress{GRPCServed: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			named := func(id string) mesh.App {
@@ -58,7 +59,9 @@ func TestFronts(t *testing.T) {
 				Ingresses: []mesh.Ingress{{AppRef: mesh.AppRef{Namespace: "default", ID: "ingress"}, Gateway: "default-gateway"}},
 			}, stored: c.stored}
 			b.result.joining = prospects(b.view, b.stored)
-			b.fronts(c.services)
+			if err := b.fronts(c.services); err != nil {
+				t.Fatal(err)
+			}
 			c.want.AppRef, c.want.Gateway = b.view.Ingresses[0].AppRef, "default-gateway"
 			if diff := cmp.Diff(c.want, b.view.Ingresses[0]); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

@@ -29,45 +29,50 @@ type route struct {
 	optedOut bool
 	// backends are where the route sends the traffic of its parent Services.
 	backends []mesh.ServiceSplit
-	// targets tells which of some ingress companions the route sends traffic through.
-	targets func([]mesh.Ingress) []mesh.RouteTarget
-	// splits tells for which apps the route needs a Service of their own in front of an ingress companion.
-	splits func(*mesh.View) []mesh.RouteTarget
+	// calls tell which ingress companions the route sends traffic through, and for which apps it needs a Service of their own in front of them.
+	calls mesh.RouteCalls
 }
 
-// routeOf reads an HTTPRoute or GRPCRoute.
+// routeOf reads an HTTPRoute or GRPCRoute. Of one that is packed it was read before.
 func routeOf(object client.Object) route {
+	if p, ok := object.(*packed); ok {
+		if read, ok := p.derived.Load().(*route); ok {
+			return *read
+		}
+		return route{}
+	}
 	r := route{
 		object:   mesh.Object{APIVersion: gatewayv1.GroupVersion.String(), Namespace: object.GetNamespace(), Name: object.GetName()},
 		optedOut: object.GetAnnotations()[mesh.AnnotationEnabled] == "false",
-		targets:  func([]mesh.Ingress) []mesh.RouteTarget { return nil },
-		splits:   func(*mesh.View) []mesh.RouteTarget { return nil },
 	}
 	switch stored := object.(type) {
 	case *gatewayv1.HTTPRoute:
 		read := mesh.ObjectOfHTTPRoute(stored)
 		r.object.Kind, r.need, r.destinations, r.read = mesh.KindHTTPRoute, read.Need(), read.Destinations(), read
-		r.apps, r.backends = mesh.RouteApps(stored), mesh.ServiceSplits(stored)
-		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.RouteTargets(stored, ingresses) }
-		r.splits = func(view *mesh.View) []mesh.RouteTarget { return mesh.RouteSplits(stored, view) }
+		r.apps, r.backends, r.calls = mesh.RouteApps(stored), mesh.ServiceSplits(stored), mesh.CallsOfHTTPRoute(stored)
 	case *gatewayv1.GRPCRoute:
 		read := mesh.ObjectOfGRPCRoute(stored)
 		r.object.Kind, r.need, r.destinations, r.read = mesh.KindGRPCRoute, read.Need(), read.Destinations(), read
-		r.apps, r.backends = mesh.GRPCRouteApps(stored), mesh.GRPCServiceSplits(stored)
-		r.targets = func(ingresses []mesh.Ingress) []mesh.RouteTarget { return mesh.GRPCRouteTargets(stored, ingresses) }
+		r.apps, r.backends, r.calls = mesh.GRPCRouteApps(stored), mesh.GRPCServiceSplits(stored), mesh.CallsOfGRPCRoute(stored)
 	}
 	return r
 }
 
 // route is what loading reads of a stored route, read once for each of its versions.
 func (l *Loader) route(object client.Object) route {
-	return l.routes.of(object, func() route {
-		r := routeOf(object)
-		if r.read != nil {
-			r.likeness, r.read = likenessOf(r.read), nil
-		}
-		return r
-	})
+	if _, ok := object.(*packed); ok {
+		return routeOf(object)
+	}
+	return l.routes.of(object, func() route { return routeKept(object) })
+}
+
+// routeKept is a route as it is kept: with its likeness, and without what that was made of.
+func routeKept(object client.Object) route {
+	r := routeOf(object)
+	if r.read != nil {
+		r.likeness, r.read = likenessOf(r.read), nil
+	}
+	return r
 }
 
 // likenessOf is a hash of a route's namespace, whether it is kept out of the mesh, its parents, and of each rule the backends and what
@@ -145,9 +150,9 @@ func byReference() index {
 	return index{field: "daprise.reference", keys: func(object client.Object) []string { return routeOf(object).references() }}
 }
 
-// byInstance finds what daprise made for an app ID.
+// byInstance finds what daprise made for an app ID of a namespace.
 func byInstance() index {
-	return index{field: "daprise.instance", keys: func(object client.Object) []string {
+	return index{field: "daprise.instance", local: true, keys: func(object client.Object) []string {
 		return []string{object.GetLabels()[mesh.LabelInstance]}
 	}}
 }

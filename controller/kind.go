@@ -19,10 +19,10 @@ import (
 	"github.com/daprise/daprise/mesh"
 )
 
-// kind names one watched set of objects: a kind of the API, as far as one of the two caches holds it.
+// kind names one watched set of objects: a kind of the API, as far as one cache holds it.
 type kind string
 
-// The main cache's kinds: what users and the platform write.
+// What users and the platform write.
 const (
 	kindNamespace         kind = "Namespace"
 	kindService           kind = "Service"
@@ -44,7 +44,7 @@ const (
 	kindEndpoints kind = "EndpointSlice"
 )
 
-// The owned cache's kinds: what daprise made. Its policies are in the main cache, among all others.
+// What daprise made. Its policies are among all others.
 const (
 	ownedDeployment     kind = "owned Deployment"
 	ownedDaemonSet      kind = "owned DaemonSet"
@@ -56,7 +56,7 @@ const (
 	ownedGrant          kind = "owned ReferenceGrant"
 )
 
-// ownedKinds are the kinds of the owned cache.
+// ownedKinds are those of what daprise made.
 func ownedKinds() []kind {
 	return []kind{
 		ownedServiceAccount, ownedConfiguration, ownedService, ownedBudget, ownedRedirect, ownedGrant, ownedDeployment, ownedDaemonSet,
@@ -69,38 +69,37 @@ type facts struct {
 	object   client.Object
 	list     client.ObjectList
 	selector labels.Selector
-	owned    bool
 }
 
 // kindsWatched is every kind that the caches hold. Those of Gateway API, Cilium and Dapr may be missing from a cluster.
 func kindsWatched() map[kind]facts {
 	enrolled, owned, all := enrolledSelector(), ownedSelector(), labels.Everything()
 	return map[kind]facts{
-		kindNamespace:         {corev1.SchemeGroupVersion.WithKind("Namespace"), &corev1.Namespace{}, &corev1.NamespaceList{}, all, false},
-		kindService:           {corev1.SchemeGroupVersion.WithKind("Service"), &corev1.Service{}, &corev1.ServiceList{}, enrolled, false},
-		kindDeployment:        {appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.Deployment{}, &appsv1.DeploymentList{}, enrolled, false},
-		kindGateway:           {gatewayAPI("v1", "Gateway"), &gatewayv1.Gateway{}, &gatewayv1.GatewayList{}, enrolled, false},
-		kindHTTPRoute:         {gatewayAPI("v1", "HTTPRoute"), &gatewayv1.HTTPRoute{}, &gatewayv1.HTTPRouteList{}, all, false},
-		kindGRPCRoute:         {gatewayAPI("v1", "GRPCRoute"), &gatewayv1.GRPCRoute{}, &gatewayv1.GRPCRouteList{}, all, false},
-		kindReferenceGrant:    {gatewayAPI("v1beta1", "ReferenceGrant"), &gatewayv1beta1.ReferenceGrant{}, &gatewayv1beta1.ReferenceGrantList{}, all, false},
-		kindCiliumPolicy:      {ciliumv2.SchemeGroupVersion.WithKind("CiliumNetworkPolicy"), &ciliumv2.CiliumNetworkPolicy{}, &ciliumv2.CiliumNetworkPolicyList{}, all, false},
-		kindClusterwidePolicy: {ciliumv2.SchemeGroupVersion.WithKind("CiliumClusterwideNetworkPolicy"), &ciliumv2.CiliumClusterwideNetworkPolicy{}, &ciliumv2.CiliumClusterwideNetworkPolicyList{}, all, false},
-		kindNetworkPolicy:     {networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), &networkingv1.NetworkPolicy{}, &networkingv1.NetworkPolicyList{}, all, false},
-		kindCIDRGroup:         {ciliumv2.SchemeGroupVersion.WithKind("CiliumCIDRGroup"), &ciliumv2.CiliumCIDRGroup{}, &ciliumv2.CiliumCIDRGroupList{}, all, false},
-		kindEarlierGroup:      {earlierGroup(), untyped(earlierGroup()), untypedList(earlierGroup()), all, false},
-		kindConfigMap:         {corev1.SchemeGroupVersion.WithKind("ConfigMap"), &corev1.ConfigMap{}, &corev1.ConfigMapList{}, all, false},
-		kindCiliumAgent:       {appsv1.SchemeGroupVersion.WithKind("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, all, false},
-		kindConfiguration:     {daprConfiguration(), untyped(daprConfiguration()), untypedList(daprConfiguration()), othersSelector(), false},
-		kindHolder:            {corev1.SchemeGroupVersion.WithKind("Pod"), metadataOf(podKind()), metadataListOf(podKind()), holderSelector(), false},
-		kindEndpoints:         {endpointsKind(), metadataOf(endpointsKind()), metadataListOf(endpointsKind()), enrolled, false},
-		ownedDeployment:       {appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.Deployment{}, &appsv1.DeploymentList{}, owned, true},
-		ownedDaemonSet:        {appsv1.SchemeGroupVersion.WithKind("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, owned, true},
-		ownedService:          {corev1.SchemeGroupVersion.WithKind("Service"), &corev1.Service{}, &corev1.ServiceList{}, owned, true},
-		ownedServiceAccount:   {corev1.SchemeGroupVersion.WithKind("ServiceAccount"), &corev1.ServiceAccount{}, &corev1.ServiceAccountList{}, owned, true},
-		ownedBudget:           {policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), &policyv1.PodDisruptionBudget{}, &policyv1.PodDisruptionBudgetList{}, owned, true},
-		ownedConfiguration:    {daprConfiguration(), untyped(daprConfiguration()), untypedList(daprConfiguration()), owned, true},
-		ownedRedirect:         {ciliumv2.SchemeGroupVersion.WithKind("CiliumLocalRedirectPolicy"), &ciliumv2.CiliumLocalRedirectPolicy{}, &ciliumv2.CiliumLocalRedirectPolicyList{}, owned, true},
-		ownedGrant:            {gatewayAPI("v1beta1", "ReferenceGrant"), &gatewayv1beta1.ReferenceGrant{}, &gatewayv1beta1.ReferenceGrantList{}, owned, true},
+		kindNamespace:         {corev1.SchemeGroupVersion.WithKind("Namespace"), &corev1.Namespace{}, &corev1.NamespaceList{}, all},
+		kindService:           {corev1.SchemeGroupVersion.WithKind("Service"), &corev1.Service{}, &corev1.ServiceList{}, enrolled},
+		kindDeployment:        {appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.Deployment{}, &appsv1.DeploymentList{}, enrolled},
+		kindGateway:           {gatewayAPI("v1", "Gateway"), &gatewayv1.Gateway{}, &gatewayv1.GatewayList{}, enrolled},
+		kindHTTPRoute:         {gatewayAPI("v1", "HTTPRoute"), &gatewayv1.HTTPRoute{}, &gatewayv1.HTTPRouteList{}, all},
+		kindGRPCRoute:         {gatewayAPI("v1", "GRPCRoute"), &gatewayv1.GRPCRoute{}, &gatewayv1.GRPCRouteList{}, all},
+		kindReferenceGrant:    {gatewayAPI("v1beta1", "ReferenceGrant"), &gatewayv1beta1.ReferenceGrant{}, &gatewayv1beta1.ReferenceGrantList{}, all},
+		kindCiliumPolicy:      {ciliumv2.SchemeGroupVersion.WithKind("CiliumNetworkPolicy"), &ciliumv2.CiliumNetworkPolicy{}, &ciliumv2.CiliumNetworkPolicyList{}, all},
+		kindClusterwidePolicy: {ciliumv2.SchemeGroupVersion.WithKind("CiliumClusterwideNetworkPolicy"), &ciliumv2.CiliumClusterwideNetworkPolicy{}, &ciliumv2.CiliumClusterwideNetworkPolicyList{}, all},
+		kindNetworkPolicy:     {networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), &networkingv1.NetworkPolicy{}, &networkingv1.NetworkPolicyList{}, all},
+		kindCIDRGroup:         {ciliumv2.SchemeGroupVersion.WithKind("CiliumCIDRGroup"), &ciliumv2.CiliumCIDRGroup{}, &ciliumv2.CiliumCIDRGroupList{}, all},
+		kindEarlierGroup:      {earlierGroup(), untyped(earlierGroup()), untypedList(earlierGroup()), all},
+		kindConfigMap:         {corev1.SchemeGroupVersion.WithKind("ConfigMap"), &corev1.ConfigMap{}, &corev1.ConfigMapList{}, all},
+		kindCiliumAgent:       {appsv1.SchemeGroupVersion.WithKind("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, all},
+		kindConfiguration:     {daprConfiguration(), untyped(daprConfiguration()), untypedList(daprConfiguration()), othersSelector()},
+		kindHolder:            {corev1.SchemeGroupVersion.WithKind("Pod"), metadataOf(podKind()), metadataListOf(podKind()), holderSelector()},
+		kindEndpoints:         {endpointsKind(), metadataOf(endpointsKind()), metadataListOf(endpointsKind()), enrolled},
+		ownedDeployment:       {appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.Deployment{}, &appsv1.DeploymentList{}, owned},
+		ownedDaemonSet:        {appsv1.SchemeGroupVersion.WithKind("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, owned},
+		ownedService:          {corev1.SchemeGroupVersion.WithKind("Service"), &corev1.Service{}, &corev1.ServiceList{}, owned},
+		ownedServiceAccount:   {corev1.SchemeGroupVersion.WithKind("ServiceAccount"), &corev1.ServiceAccount{}, &corev1.ServiceAccountList{}, owned},
+		ownedBudget:           {policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), &policyv1.PodDisruptionBudget{}, &policyv1.PodDisruptionBudgetList{}, owned},
+		ownedConfiguration:    {daprConfiguration(), untyped(daprConfiguration()), untypedList(daprConfiguration()), owned},
+		ownedRedirect:         {ciliumv2.SchemeGroupVersion.WithKind("CiliumLocalRedirectPolicy"), &ciliumv2.CiliumLocalRedirectPolicy{}, &ciliumv2.CiliumLocalRedirectPolicyList{}, owned},
+		ownedGrant:            {gatewayAPI("v1beta1", "ReferenceGrant"), &gatewayv1beta1.ReferenceGrant{}, &gatewayv1beta1.ReferenceGrantList{}, owned},
 	}
 }
 

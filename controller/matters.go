@@ -4,6 +4,7 @@ package controller
 
 import (
 	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +20,9 @@ func matters(c change) bool {
 		return true
 	}
 	if c.old.GetUID() != c.new.GetUID() || (c.old.GetDeletionTimestamp() == nil) != (c.new.GetDeletionTimestamp() == nil) {
+		return true
+	}
+	if slices.Contains(ownedKinds(), c.kind) {
 		return true
 	}
 	if !maps.Equal(c.old.GetLabels(), c.new.GetLabels()) || !maps.Equal(c.old.GetAnnotations(), c.new.GetAnnotations()) {

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
@@ -136,17 +137,20 @@ func (r enrolledAlone) List(ctx context.Context, list client.ObjectList, options
 	return err
 }
 
+// indexed is a fake with the indexes that loads ask for.
+func indexed(fakes *fake.ClientBuilder) *fake.ClientBuilder {
+	for _, object := range []client.Object{&gatewayv1.HTTPRoute{}, &gatewayv1.GRPCRoute{}} {
+		for _, by := range []index{byNamespace(), byTarget(), byReference()} {
+			fakes = fakes.WithIndex(object, by.field, by.keys)
+		}
+	}
+	return fakes.WithIndex(&gatewayv1beta1.ReferenceGrant{}, byGranted().field, byGranted().keys)
+}
+
 // TestRewrittenRouteIsJudgedFromCaches: the companion's Service that it names is not among the enrolled ones, and yet is cached.
 func TestRewrittenRouteIsJudgedFromCaches(t *testing.T) {
 	route := routeThrough("shop", "infra", mesh.AppRef{Namespace: "shop", ID: "whoami"})
-	cached := builder(t, append(objects(), frontOf())...)
-	for _, object := range []client.Object{&gatewayv1.HTTPRoute{}, &gatewayv1.GRPCRoute{}} {
-		for _, by := range []index{byTarget(), byReference()} {
-			cached = cached.WithIndex(object, by.field, by.keys)
-		}
-	}
-	cached = cached.WithIndex(&gatewayv1beta1.ReferenceGrant{}, byGranted().field, byGranted().keys)
-	reader := cached.Build()
+	reader := indexed(builder(t, append(objects(), frontOf())...)).Build()
 	l := newLoader(mesh.DefaultConfig(), door{caches: asSelected{reader}, live: refusing{reader, t}, kinds: kindsWatched()})
 	// Dapr's version is read once for the whole cluster.
 	l.dapr.at = time.Now()

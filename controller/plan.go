@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/mesh"
-	"github.com/daprise/daprise/mesh/companion"
 )
 
 // target is a companion as it should be.
@@ -104,7 +103,7 @@ func planStay(t target, o observed) plan {
 	for _, object := range o.ours {
 		switch {
 		case contains(wanted, object), isolates(object, t.ref):
-		case (companion.IsWorkload(object) || isConfiguration(object)) && (!t.state.Ready || t.obstacle != nil):
+		case (isWorkload(object) || isConfiguration(object)) && (!t.state.Ready || t.obstacle != nil):
 		default:
 			p.remove = append(p.remove, object)
 		}
@@ -175,7 +174,7 @@ func outdated(wanted []client.Object, o observed) []client.Object {
 		}
 		if live := find(o.ours, object); live != nil {
 			// What cannot be compared is applied: the API server compares.
-			if current, err := companion.UpToDate(object, live); err == nil && current {
+			if current, err := upToDate(object, live); err == nil && current {
 				continue
 			}
 		}
@@ -226,7 +225,9 @@ func isConfiguration(object client.Object) bool {
 
 // isPolicy says that an object is a network policy. While a companion leaves, all of them outlive its pods.
 func isPolicy(object client.Object) bool {
-	switch object.(type) {
+	switch o := object.(type) {
+	case *packed:
+		return o.form.gvk.Kind == string(kindCiliumPolicy)
 	case *ciliumv2.CiliumNetworkPolicy, *ciliumv2.CiliumClusterwideNetworkPolicy:
 		return true
 	default:
@@ -235,11 +236,11 @@ func isPolicy(object client.Object) bool {
 }
 
 func workloads(objects []client.Object) []client.Object {
-	return slices.DeleteFunc(slices.Clone(objects), func(o client.Object) bool { return !companion.IsWorkload(o) })
+	return slices.DeleteFunc(slices.Clone(objects), func(o client.Object) bool { return !isWorkload(o) })
 }
 
 func withoutWorkloads(objects []client.Object) []client.Object {
-	return slices.DeleteFunc(slices.Clone(objects), func(o client.Object) bool { return companion.IsWorkload(o) })
+	return slices.DeleteFunc(slices.Clone(objects), isWorkload)
 }
 
 // objectsOf are rendered objects as the client takes them; every rendered object is one.

@@ -55,12 +55,9 @@ func metadataListOf(gvk schema.GroupVersionKind) *metav1.PartialObjectMetadataLi
 	return list
 }
 
-// onlyOwners keeps of metadata what heardPods reads. It modifies its argument, as transforms of a cache do.
-func onlyOwners(in any) (any, error) {
-	if object, ok := in.(client.Object); ok {
-		object.SetManagedFields(nil)
-		object.SetAnnotations(nil)
-		object.SetFinalizers(nil)
-	}
-	return in, nil
+// onlyOwners keeps of metadata what heardPods reads.
+func onlyOwners(object client.Object) {
+	object.SetManagedFields(nil)
+	object.SetAnnotations(nil)
+	object.SetFinalizers(nil)
 }

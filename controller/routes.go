@@ -172,6 +172,10 @@ func needOf(object client.Object) mesh.Need { return routeOf(object).need }
 
 // content is a typed object as the API would show it.
 func content(object client.Object, f facts) (*unstructured.Unstructured, error) {
+	if p, ok := object.(*packed); ok {
+		u := untyped(f.gvk)
+		return u, p.into(u)
+	}
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
 		return nil, fmt.Errorf("convert %T: %w", object, err)

@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/util/workqueue"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -129,29 +128,25 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// newWatchedLoader makes the second cache and what keeps both caches' informers, and a Loader over them.
+// newWatchedLoader makes what keeps the informers of the cache and the packed caches, and a Loader over them.
 func newWatchedLoader(mgr manager.Manager, options Options) (*Loader, *watcher, error) {
-	owned, err := cache.New(mgr.GetConfig(), ownedCacheOptions(cache.Options{
-		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
-	}))
+	api, err := client.NewWithWatch(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
 	if err != nil {
-		return nil, nil, fmt.Errorf("make the cache of companions' objects: %w", err)
+		return nil, nil, fmt.Errorf("make the client of watches: %w", err)
 	}
 	asks, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return nil, nil, fmt.Errorf("make the discovery client: %w", err)
 	}
+	kinds := kindsWatched()
+	feeds := feeder{api: api, kinds: kinds, forms: forms(kinds), indexes: indexes()}
 	watch := &watcher{
-		discovery: asks, main: mgr.GetCache(), owned: owned, log: mgr.GetLogger().WithName("watch"),
-		kinds: kindsWatched(), indexes: indexes(), now: time.Now,
-		started: map[kind]cache.Informer{}, heard: map[kind]sign{},
+		discovery: asks, main: mgr.GetCache(), feeds: feeds.feed, log: mgr.GetLogger().WithName("watch"),
+		kinds: kinds, indexes: indexes(), now: time.Now,
+		started: map[kind]informer{}, heard: map[kind]sign{},
 	}
 	loader := newLoader(options.Config, door{caches: watch, live: mgr.GetAPIReader(), kinds: watch.kinds})
-	doubt, err := newDoubter(mgr, watch)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, runnable := range []manager.Runnable{everywhere{owned}, watch, doubt} {
+	for _, runnable := range []manager.Runnable{watch, newDoubter(api, watch)} {
 		if err := mgr.Add(runnable); err != nil {
 			return nil, nil, fmt.Errorf("add the caches: %w", err)
 		}
@@ -159,12 +154,6 @@ func newWatchedLoader(mgr manager.Manager, options Options) (*Loader, *watcher, 
 	loader.synced = watch.synced
 	return loader, watch, nil
 }
-
-// everywhere runs a cache on every replica.
-type everywhere struct{ cache.Cache }
-
-// NeedLeaderElection says that every replica caches.
-func (everywhere) NeedLeaderElection() bool { return false }
 
 // crew is how many work for a manager on one kind of keys.
 type crew struct {

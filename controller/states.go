@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,7 +22,7 @@ import (
 // companions adds what is known of running companions and of the Services that daprise made.
 func (b *build) companions(ctx context.Context) error {
 	workloads := map[mesh.AppRef][]client.Object{}
-	var services []*corev1.Service
+	var services []client.Object
 	namespaces := b.concerned
 	if b.need.AllNamespaces {
 		namespaces = []string{""}
@@ -39,19 +38,21 @@ func (b *build) companions(ctx context.Context) error {
 				workloads[ref] = append(workloads[ref], w)
 			}
 		}
-		found, err := listed[*corev1.Service](ctx, b, ownedService, scope{namespace: ns})
+		found, err := listed[client.Object](ctx, b, ownedService, scope{namespace: ns})
 		if err != nil {
 			return err
 		}
 		services = append(services, found...)
 	}
 	for _, s := range services {
-		b.view.CompanionServices = append(b.view.CompanionServices, mesh.Name{Namespace: s.Namespace, Name: s.Name})
+		b.view.CompanionServices = append(b.view.CompanionServices, mesh.Name{Namespace: s.GetNamespace(), Name: s.GetName()})
 	}
 	b.targets(services)
 	slices.SortFunc(b.view.CompanionServices, func(x, y mesh.Name) int { return cmp.Compare(x.String(), y.String()) })
 	b.result.joining = prospects(b.view, b.stored)
-	b.fronts(services)
+	if err := b.fronts(services); err != nil {
+		return err
+	}
 	b.result.callers = callersOf(prospective(b.view, b.result.joining))
 	return b.addStates(workloads)
 }
@@ -210,9 +211,12 @@ func (s *states) of(ref mesh.AppRef, enrolled any, in companion.Input, workloads
 	if now.state = before.state; ok && reflect.DeepEqual(now, before) {
 		return before.state, nil
 	}
+	workloads, err := unpacked(workloads)
+	if err != nil {
+		return mesh.CompanionState{}, err
+	}
 	state := servingState(workloads)
 	if complete(enrolled, in) {
-		var err error
 		if state, err = stateOf(rendered(enrolled, in), workloads); err != nil {
 			return state, err
 		}

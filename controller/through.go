@@ -64,7 +64,7 @@ func (t *through) of(ctx context.Context, l *Loader, gateway mesh.Name, ingress 
 			return nil, err
 		}
 		for _, object := range objects {
-			for _, target := range l.route(object).targets(only) {
+			for _, target := range l.route(object).calls.Targets(only) {
 				count[target.App]++
 			}
 		}

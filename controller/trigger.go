@@ -175,6 +175,12 @@ func (t *triggers) refsNamed(ctx context.Context, namespace string, r route) []m
 			if name.Namespace != namespace {
 				continue
 			}
+			if held, ok := reader.(*packs); ok {
+				if p := held.of(name); p != nil {
+					refs = append(refs, mesh.AppRef{Namespace: namespace, ID: p.head.labels[label]})
+				}
+				continue
+			}
 			object, ok := t.loader.door.kinds[k].object.DeepCopyObject().(client.Object)
 			if !ok || reader.Get(ctx, name, object) != nil {
 				continue

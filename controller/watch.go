@@ -39,14 +39,18 @@ type change struct {
 	old, new client.Object
 }
 
-// watcher keeps the informers of both caches in step with what the API server serves: a kind's informer starts when the kind appears and
+// informer is the cache of one kind: controller-runtime's, or a feed.
+type informer interface{ HasSynced() bool }
+
+// watcher keeps the informers of all kinds in step with what the API server serves: a kind's informer starts when the kind appears and
 // ends when it disappears, at any time and without a restart. It runs on every replica.
 type watcher struct {
 	discovery discoverer
 	main      cache.Cache
-	owned     cache.Cache
-	log       logr.Logger
-	kinds     map[kind]facts
+	// feeds makes the packed cache of a kind, nil for a kind of the main cache.
+	feeds func(kind) *feed
+	log   logr.Logger
+	kinds map[kind]facts
 	// indexes are added to an informer before it is used.
 	indexes map[kind][]index
 	// listeners hear of every change, in the order of registration; they do not block.
@@ -55,7 +59,7 @@ type watcher struct {
 	now func() time.Time
 
 	mu      sync.RWMutex
-	started map[kind]cache.Informer
+	started map[kind]informer
 	// heard is the newest version that a watch has told of, and when it was first seen.
 	heard    map[kind]sign
 	polled   bool
@@ -74,6 +78,8 @@ type sign struct {
 type index struct {
 	field string
 	keys  client.IndexerFunc
+	// local says that it is asked for one namespace at a time.
+	local bool
 }
 
 // NeedLeaderElection says that every replica watches.
@@ -180,17 +186,8 @@ func (w *watcher) served() (map[schema.GroupVersionKind]bool, error) {
 }
 
 func (w *watcher) start(ctx context.Context, k kind) error {
-	f, c := w.kinds[k], w.cacheOf(k)
-	informer, err := c.GetInformer(ctx, f.object, cache.BlockUntilSynced(false))
+	informer, err := w.inform(ctx, k)
 	if err != nil {
-		return fmt.Errorf("watch %s: %w", k, err)
-	}
-	for _, i := range w.indexes[k] {
-		if err := c.IndexField(ctx, f.object, i.field, i.keys); err != nil {
-			return fmt.Errorf("index %s by %s: %w", k, i.field, err)
-		}
-	}
-	if _, err := informer.AddEventHandler(w.handler(k)); err != nil {
 		return fmt.Errorf("watch %s: %w", k, err)
 	}
 	w.mu.Lock()
@@ -200,12 +197,52 @@ func (w *watcher) start(ctx context.Context, k kind) error {
 	return nil
 }
 
+// inform starts the informer of a kind.
+func (w *watcher) inform(ctx context.Context, k kind) (informer, error) {
+	if f := w.feed(k); f != nil {
+		f.tell = func(old, object *packed) { w.tell(change{kind: k, old: changed(old), new: changed(object)}) }
+		f.start(ctx)
+		return f, nil
+	}
+	object := w.kinds[k].object
+	started, err := w.main.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range w.indexes[k] {
+		if err := w.main.IndexField(ctx, object, i.field, i.keys); err != nil {
+			return nil, fmt.Errorf("index by %s: %w", i.field, err)
+		}
+	}
+	_, err = started.AddEventHandler(w.handler(k))
+	return started, err
+}
+
+// feed is a new one for a kind, or nil for a kind of the main cache.
+func (w *watcher) feed(k kind) *feed {
+	if w.feeds == nil {
+		return nil
+	}
+	return w.feeds(k)
+}
+
+// changed is a packed object as the one of a change: nil for none.
+func changed(p *packed) client.Object {
+	if p == nil {
+		return nil
+	}
+	return p
+}
+
 func (w *watcher) stop(ctx context.Context, k kind) error {
 	w.mu.Lock()
+	started := w.started[k]
 	delete(w.started, k)
 	delete(w.heard, k)
 	w.mu.Unlock()
-	if err := w.cacheOf(k).RemoveInformer(ctx, w.kinds[k].object); err != nil {
+	if f, ok := started.(*feed); ok {
+		f.stop()
+	} else if err := w.main.RemoveInformer(ctx, w.kinds[k].object); err != nil {
 		return fmt.Errorf("end the watch on %s: %w", k, err)
 	}
 	w.tell(change{kind: k})
@@ -266,14 +303,7 @@ func (w *watcher) tell(c change) {
 	}
 }
 
-func (w *watcher) cacheOf(k kind) cache.Cache {
-	if w.kinds[k].owned {
-		return w.owned
-	}
-	return w.main
-}
-
-func (w *watcher) informer(k kind) (cache.Informer, bool) {
+func (w *watcher) informer(k kind) (informer, bool) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	informer, ok := w.started[k]
@@ -288,10 +318,14 @@ func (w *watcher) ready(k kind) bool {
 
 // reader is the cache that holds a kind, if it is complete and alive.
 func (w *watcher) reader(k kind) (client.Reader, bool) {
-	if !w.ready(k) || w.stale(k) {
+	started, ok := w.informer(k)
+	if !ok || !started.HasSynced() || w.stale(k) {
 		return nil, false
 	}
-	return w.cacheOf(k), true
+	if f, ok := started.(*feed); ok {
+		return f.packs, true
+	}
+	return w.main, true
 }
 
 // synced is nil when every kind that the API server serves is completely cached.

@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
 )
 
@@ -47,8 +46,8 @@ func watching(t *testing.T, d discoverer) (*watcher, *[]change) {
 	told := &[]change{}
 	all := kindsWatched()
 	w := &watcher{
-		discovery: d, log: logr.Discard(), now: time.Now, started: map[kind]cache.Informer{}, heard: map[kind]sign{},
-		main: &informertest.FakeInformers{Scheme: scheme}, owned: &informertest.FakeInformers{Scheme: scheme},
+		discovery: d, log: logr.Discard(), now: time.Now, started: map[kind]informer{}, heard: map[kind]sign{},
+		main:      &informertest.FakeInformers{Scheme: scheme},
 		kinds:     map[kind]facts{kindNamespace: all[kindNamespace], kindGateway: all[kindGateway], kindCiliumPolicy: all[kindCiliumPolicy]},
 		listeners: []func(change){func(c change) { *told = append(*told, c) }},
 	}

@@ -152,12 +152,22 @@ func (w writer) remove(ctx context.Context, objects []client.Object) error {
 	var errs []error
 	for _, object := range objects {
 		uid := object.GetUID()
-		err := w.client.Delete(ctx, object, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+		err := w.client.Delete(ctx, byName(object), client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			errs = append(errs, fmt.Errorf("delete %s: %w", nameOf(object), err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// byName is an object as clients take it to delete it: a packed one by its metadata.
+func byName(object client.Object) client.Object {
+	if _, ok := object.(*packed); !ok {
+		return object
+	}
+	only := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}}
+	only.SetGroupVersionKind(object.GetObjectKind().GroupVersionKind())
+	return only
 }
 
 func nameOf(object client.Object) mesh.Object {

@@ -18,54 +18,12 @@ const (
 // RouteTargets reads which apps a stored HTTPRoute invokes through which of the ingresses: one entry for each pair, sorted. Rules
 // that go straight to an app do not count. It does not modify the route.
 func RouteTargets(route *gatewayv1.HTTPRoute, ingresses []Ingress) []RouteTarget {
-	object := Object{APIVersion: gatewayv1.GroupVersion.String(), Kind: KindHTTPRoute, Namespace: route.Namespace, Name: route.Name}
-	var targets []RouteTarget
-	for i := range route.Spec.Rules {
-		rule := &route.Spec.Rules[i]
-		for b := range rule.BackendRefs {
-			service, ok := BackendService(route.Namespace, rule.BackendRefs[b].BackendObjectReference)
-			if !ok {
-				continue
-			}
-			if target, ok := targetOf(ingresses, service, [2][]gatewayv1.HTTPRouteFilter{rule.Filters, rule.BackendRefs[b].Filters}); ok {
-				targets = append(targets, target)
-			}
-		}
-	}
-	return targetsOf(object, targets)
+	return CallsOfHTTPRoute(route).Targets(ingresses)
 }
 
 // GRPCRouteTargets is RouteTargets for a GRPCRoute.
 func GRPCRouteTargets(route *gatewayv1.GRPCRoute, ingresses []Ingress) []RouteTarget {
-	object := Object{APIVersion: gatewayv1.GroupVersion.String(), Kind: KindGRPCRoute, Namespace: route.Namespace, Name: route.Name}
-	var targets []RouteTarget
-	for i := range route.Spec.Rules {
-		rule := &route.Spec.Rules[i]
-		for b := range rule.BackendRefs {
-			service, ok := BackendService(route.Namespace, rule.BackendRefs[b].BackendObjectReference)
-			if !ok {
-				continue
-			}
-			if target, ok := targetOf(ingresses, service, [2][]gatewayv1.HTTPRouteFilter{httpFilters(rule.Filters), httpFilters(rule.BackendRefs[b].Filters)}); ok {
-				targets = append(targets, target)
-			}
-		}
-	}
-	return targetsOf(object, targets)
-}
-
-// targetOf is the pair that a rule invokes through a Service, by the filters of the rule and of its backendRef, if the Service is one of
-// the companion of one of the ingresses.
-func targetOf(ingresses []Ingress, service Name, filters [2][]gatewayv1.HTTPRouteFilter) (RouteTarget, bool) {
-	invocation, ok := BackendInvocation(filters[0], filters[1])
-	if !ok {
-		return RouteTarget{}, false
-	}
-	i := slices.IndexFunc(ingresses, func(g Ingress) bool { return g.Fronts(service, invocation.App) })
-	if i < 0 {
-		return RouteTarget{}, false
-	}
-	return RouteTarget{Ingress: ingresses[i].AppRef, App: invocation.App}, true
+	return CallsOfGRPCRoute(route).Targets(ingresses)
 }
 
 // targetsOf are the targets of one route, sorted, each once.
