@@ -23,6 +23,8 @@ type recent struct {
 
 	mu    sync.Mutex
 	slots map[string]*slot
+	// released is when old loads were let go.
+	released time.Time
 }
 
 // slot is one namespace; its lock is held while it is loaded, so that those who wait share the load.
@@ -72,5 +74,26 @@ func (l *Loader) namespace(ctx context.Context, namespace string) (loaded, error
 		return loaded{}, err
 	}
 	s.filled, s.generation, s.at, s.loaded = true, generation, now, fresh
+	l.recent.release(now)
 	return fresh, nil
+}
+
+// release lets go of the loads that are too old to be used again: of ten thousand namespaces each has one. It looks once in a while.
+func (r *recent) release(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.released) < recentFor {
+		return
+	}
+	r.released = now
+	for _, s := range r.slots {
+		// Who is loading now fills it anew.
+		if !s.mu.TryLock() {
+			continue
+		}
+		if now.Sub(s.at) >= recentFor {
+			s.filled, s.loaded = false, loaded{}
+		}
+		s.mu.Unlock()
+	}
 }

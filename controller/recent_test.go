@@ -51,3 +51,30 @@ func TestRecentLoadsAreUsedUntilSomethingChanges(t *testing.T) {
 		}
 	}
 }
+
+// What is too old to be used is not kept.
+func TestOldLoadsAreLetGo(t *testing.T) {
+	loader := NewLoader(mesh.DefaultConfig(), builder(t, objects()...).Build())
+	now := time.Unix(0, 0)
+	loader.recent.now = func() time.Time { return now }
+	for _, step := range []struct {
+		namespace string
+		want      int
+	}{{"shop", 1}, {"infra", 2}, {"other", 1}} {
+		if _, err := loader.namespace(t.Context(), step.namespace); err != nil {
+			t.Fatal(err)
+		}
+		held := 0
+		for _, s := range loader.recent.slots {
+			if s.loaded.world.View != nil {
+				held++
+			}
+		}
+		if held != step.want {
+			t.Errorf("%d loads are held after that of %s, want %d", held, step.namespace, step.want)
+		}
+		if now = now.Add(recentFor / 2); step.namespace == "infra" {
+			now = now.Add(recentFor)
+		}
+	}
+}
