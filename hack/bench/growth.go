@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -35,10 +36,17 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("growth", flag.ContinueOnError)
 	sizes := flags.String("sizes", "100,1000,10000", "numbers of apps, growing")
 	calls := flags.Int("calls", 300, "decisions of each kind at each size")
-	profile := flags.Int("profile-port", 0, "the replica's /debug/pprof")
+	profile := flags.Int("profile-port", 0, "the replica's /debug/pprof; 0 for any port that is free")
 	lead := flags.Int("lead", 1000, "the size at which the replica leads once; 0 for none")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *profile == 0 {
+		free, err := freePort()
+		if err != nil {
+			return err
+		}
+		*profile = free
 	}
 	c, err := cluster.Start(ctx, cluster.Options{
 		NoDaprise: true, ControlPlane: controlplane.Options{Slots: controlplane.Unlimited}, ServerFlags: []string{"--profile-port=" + strconv.Itoa(*profile)},
@@ -47,12 +55,12 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = c.Stop() }()
-	g := &grown{cluster: c, out: out, calls: *calls, lead: *lead, random: rand.New(rand.NewPCG(9, 10000))}
+	g := &grown{cluster: c, out: out, calls: *calls, lead: *lead, profile: *profile, random: rand.New(rand.NewPCG(9, 10000))}
 	if err := g.begin(ctx); err != nil {
 		return err
 	}
 	columns := append([]string{"apps", "start to ready", "heap", "resident"}, decided()...)
-	t := newTable(out, append(columns, "a change to the last route")...)
+	t := newTable(out, append(columns, "heap once all was read", "a change to the last route", "heap of the leader", "resident")...)
 	for word := range strings.SplitSeq(*sizes, ",") {
 		size, err := strconv.Atoi(word)
 		if err != nil {
@@ -75,8 +83,10 @@ type grown struct {
 	calls   int
 	size    int
 	// lead is the size at which the replica leads.
-	lead   int
-	random *rand.Rand
+	lead int
+	// profile is the port of its /debug/pprof.
+	profile int
+	random  *rand.Rand
 }
 
 func (g *grown) begin(ctx context.Context) error {
@@ -139,15 +149,30 @@ func (g *grown) at(ctx context.Context, size int) ([]string, error) {
 		}
 		row = append(row, took.Round(time.Microsecond).String())
 	}
-	reached := "-"
-	if size == g.lead {
-		took, err := g.change(ctx)
-		if err != nil {
-			return nil, err
-		}
-		reached = took.Round(100 * time.Millisecond).String()
+	if heap, _, err = g.memory(ctx); err != nil {
+		return nil, err
 	}
-	return append(row, reached), g.cluster.StopServer()
+	led, err := g.led(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(row, megabytes(heap)), led...), g.cluster.StopServer()
+}
+
+// led is what the replica does as the leader, at the one size where it leads: how long a change takes to reach every route, and its memory.
+func (g *grown) led(ctx context.Context) ([]string, error) {
+	if g.size != g.lead {
+		return []string{"-", "-", "-"}, nil
+	}
+	took, err := g.change(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.rest(ctx); err != nil {
+		return nil, err
+	}
+	heap, resident, err := g.memory(ctx)
+	return []string{took.Round(100 * time.Millisecond).String(), megabytes(heap), megabytes(resident)}, err
 }
 
 // alone takes daprise's hooks and policies away, so that the cluster can be filled without it, and waits until they are not in force any more.
@@ -197,29 +222,23 @@ func (g *grown) hold(ctx context.Context) error {
 	return g.grower.api.Create(ctx, lease)
 }
 
-// memory is the least that the replica's heap, and the process, held in a few seconds, in bytes.
+// memory is what the replica's heap holds after two collections, and what the process held before them, in bytes.
 func (g *grown) memory(ctx context.Context) (heap, resident float64, err error) {
-	for range 10 {
-		values, err := g.metrics(ctx)
-		if err != nil {
+	before, err := g.metrics(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	for range 2 {
+		if _, err := fetched(ctx, fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/heap?gc=1", g.profile)); err != nil {
 			return 0, 0, err
 		}
-		if now := values["go_memstats_heap_alloc_bytes"]; heap == 0 || now < heap {
-			heap = now
-		}
-		resident = values["process_resident_memory_bytes"]
-		select {
-		case <-ctx.Done():
-			return 0, 0, ctx.Err()
-		case <-time.After(500 * time.Millisecond):
-		}
 	}
-	return heap, resident, nil
+	after, err := g.metrics(ctx)
+	return after["go_memstats_heap_alloc_bytes"], before["process_resident_memory_bytes"], err
 }
 
-// metrics are the replica's, those without labels by name and those with labels summed.
-func (g *grown) metrics(ctx context.Context) (map[string]float64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.cluster.MetricsURL(), nil)
+func fetched(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +247,26 @@ func (g *grown) metrics(ctx context.Context) (map[string]float64, error) {
 		return nil, err
 	}
 	text, err := io.ReadAll(response.Body)
-	if err = errors.Join(err, response.Body.Close()); err != nil {
+	return text, errors.Join(err, response.Body.Close())
+}
+
+// freePort is one that nothing listens on now.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	_, text, err := net.SplitHostPort(listener.Addr().String())
+	if err = errors.Join(err, listener.Close()); err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
+}
+
+// metrics are the replica's, those without labels by name and those with labels summed.
+func (g *grown) metrics(ctx context.Context) (map[string]float64, error) {
+	text, err := fetched(ctx, g.cluster.MetricsURL())
+	if err != nil {
 		return nil, err
 	}
 	values := map[string]float64{}
