@@ -27,16 +27,16 @@ type packs struct {
 	tell func(old, new *packed)
 
 	mu    sync.RWMutex
-	named map[string]map[string]*packed
+	named map[string]*bucket
 	found map[place][]*packed
 	full  bool
 }
 
-// place is a key of an index. Of local ones it has a namespace.
-type place struct{ field, namespace, key string }
+// place is a key of an index that is not local.
+type place struct{ field, key string }
 
 func newPacks(f *form, indexes []index) *packs {
-	return &packs{form: f, indexes: indexes, tell: func(_, _ *packed) {}, named: map[string]map[string]*packed{}, found: map[place][]*packed{}}
+	return &packs{form: f, indexes: indexes, tell: func(_, _ *packed) {}, named: map[string]*bucket{}, found: map[place][]*packed{}}
 }
 
 // HasSynced says that all objects of the kind are there.
@@ -50,33 +50,24 @@ func (s *packs) HasSynced() bool {
 func (s *packs) in(where scope) []*packed {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if where.key != "" {
+	switch {
+	case where.key != "" && where.index.local:
+		return s.named[where.namespace].at(where.index, where.key)
+	case where.key != "":
 		return s.at(where)
-	}
-	if where.namespace != "" {
-		return appendAll(make([]*packed, 0, len(s.named[where.namespace])), s.named[where.namespace])
+	case where.namespace != "":
+		return slices.Clone(s.named[where.namespace].all())
 	}
 	var all []*packed
-	for _, objects := range s.named {
-		all = appendAll(all, objects)
-	}
-	return all
-}
-
-func appendAll(all []*packed, objects map[string]*packed) []*packed {
-	for _, p := range objects {
-		all = append(all, p)
+	for _, b := range s.named {
+		all = append(all, b.objects...)
 	}
 	return all
 }
 
 func (s *packs) at(where scope) []*packed {
-	key := place{field: where.index.field, key: where.key}
-	if where.index.local {
-		key.namespace = where.namespace
-	}
-	objects := slices.Clone(s.found[key])
-	if where.index.local || where.namespace == "" {
+	objects := slices.Clone(s.found[place{where.index.field, where.key}])
+	if where.namespace == "" {
 		return objects
 	}
 	return slices.DeleteFunc(objects, func(p *packed) bool { return p.head.namespace != where.namespace })
@@ -86,7 +77,7 @@ func (s *packs) at(where scope) []*packed {
 func (s *packs) of(key client.ObjectKey) *packed {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.named[key.Namespace][key.Name]
+	return s.named[key.Namespace].of(key.Name)
 }
 
 // Get unpacks an object.
@@ -147,16 +138,16 @@ func (s *packs) Replace(list []any, _ string) error {
 	}
 	var changes [][2]*packed
 	s.mu.Lock()
-	for namespace, objects := range s.named {
-		for name := range objects {
-			if key := (client.ObjectKey{Namespace: namespace, Name: name}); fresh[key] == nil {
+	for namespace, b := range s.named {
+		for _, p := range slices.Clone(b.objects) {
+			if key := (client.ObjectKey{Namespace: namespace, Name: p.name}); fresh[key] == nil {
 				changes = append(changes, [2]*packed{s.swap(key, nil), nil})
 			}
 		}
 	}
 	for key, p := range fresh {
 		// What is the same keeps what was derived from it.
-		if before := s.named[key.Namespace][key.Name]; before == nil || before.uid != p.uid || before.version != p.version {
+		if before := s.named[key.Namespace].of(key.Name); before == nil || before.uid != p.uid || before.version != p.version {
 			changes = append(changes, [2]*packed{s.swap(key, p), p})
 		}
 	}
@@ -187,42 +178,39 @@ func (s *packs) packed(object any) (*packed, error) {
 
 // swap puts an object, or nothing, in the place of that before, which it returns. The lock is held.
 func (s *packs) swap(key client.ObjectKey, p *packed) *packed {
-	before := s.named[key.Namespace][key.Name]
-	for _, place := range s.places(before) {
-		rest := slices.DeleteFunc(s.found[place], func(q *packed) bool { return q == before })
-		if s.found[place] = rest; len(rest) == 0 {
-			delete(s.found, place)
+	b := s.named[key.Namespace]
+	if b == nil && p != nil {
+		b = &bucket{}
+		s.named[p.head.namespace] = b
+	}
+	before := b.swap(key.Name, p, s.indexes)
+	if len(b.all()) == 0 {
+		delete(s.named, key.Namespace)
+	}
+	for _, at := range s.places(before) {
+		rest := slices.DeleteFunc(s.found[at], func(q *packed) bool { return q == before })
+		if s.found[at] = rest; len(rest) == 0 {
+			delete(s.found, at)
 		}
 	}
-	if p == nil {
-		if delete(s.named[key.Namespace], key.Name); len(s.named[key.Namespace]) == 0 {
-			delete(s.named, key.Namespace)
-		}
-		return before
-	}
-	if s.named[key.Namespace] == nil {
-		s.named[p.head.namespace] = map[string]*packed{}
-	}
-	s.named[p.head.namespace][p.name] = p
-	for _, place := range s.places(p) {
-		s.found[place] = append(s.found[place], p)
+	for _, at := range s.places(p) {
+		s.found[at] = append(s.found[at], p)
 	}
 	return before
 }
 
-// places are where the indexes have an object.
+// places are where the indexes that are not local have an object.
 func (s *packs) places(p *packed) []place {
 	if p == nil {
 		return nil
 	}
 	var places []place
 	for _, i := range s.indexes {
+		if i.local {
+			continue
+		}
 		for _, key := range i.keys(p) {
-			at := place{field: i.field, key: key}
-			if i.local {
-				at.namespace = p.head.namespace
-			}
-			if key != "" && !slices.Contains(places, at) {
+			if at := (place{i.field, key}); key != "" && !slices.Contains(places, at) {
 				places = append(places, at)
 			}
 		}
