@@ -3,6 +3,7 @@
 package controller
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"runtime"
@@ -14,10 +15,10 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mesh/companion"
 )
 
@@ -27,8 +28,8 @@ type packed struct {
 	form                *form
 	head                *head
 	name                string
-	uid                 types.UID
-	version             string
+	uid                 uid
+	version             version64
 	generation          int64
 	deleted, autoscaled bool
 	sample              *sample
@@ -61,7 +62,7 @@ func (f *form) pack(in any) (any, error) {
 		return in, nil
 	}
 	p := &packed{
-		form: f, head: f.heads.of(object), name: object.GetName(), uid: object.GetUID(), version: object.GetResourceVersion(),
+		form: f, head: f.heads.of(object), name: object.GetName(), uid: uidOf(object.GetUID()), version: versionOf(object.GetResourceVersion()),
 		generation: object.GetGeneration(), deleted: object.GetDeletionTimestamp() != nil,
 		autoscaled: autoscaledAs(companion.Input{}, []client.Object{object}).Autoscaled,
 	}
@@ -69,7 +70,7 @@ func (f *form) pack(in any) (any, error) {
 		p.derived.Store(f.derive(object))
 	}
 	f.slim(object)
-	withoutHead(object)
+	p.takeHead(object)
 	object.GetObjectKind().SetGroupVersionKind(f.gvk)
 	text, err := json.Marshal(object)
 	if err != nil {
@@ -79,13 +80,17 @@ func (f *form) pack(in any) (any, error) {
 	return p, nil
 }
 
-// withoutHead takes out of an object what a packed one has beside its data, and what nobody reads of its metadata.
-func withoutHead(object client.Object) {
+// takeHead takes out of an object what the packed one has beside its data, and what nobody reads of its metadata.
+func (p *packed) takeHead(object client.Object) {
 	object.SetNamespace("")
 	object.SetName("")
 	object.SetGenerateName("")
-	object.SetUID("")
-	object.SetResourceVersion("")
+	if p.uid != (uid{}) {
+		object.SetUID("")
+	}
+	if p.version != 0 {
+		object.SetResourceVersion("")
+	}
 	object.SetGeneration(0)
 	object.SetSelfLink("")
 	object.SetCreationTimestamp(metav1.Time{})
@@ -114,8 +119,12 @@ func (p *packed) into(object client.Object) error {
 	object.GetObjectKind().SetGroupVersionKind(p.form.gvk)
 	object.SetNamespace(p.head.namespace)
 	object.SetName(p.name)
-	object.SetUID(p.uid)
-	object.SetResourceVersion(p.version)
+	if p.uid != (uid{}) {
+		object.SetUID(p.uid.of())
+	}
+	if p.version != 0 {
+		object.SetResourceVersion(p.version.of())
+	}
 	object.SetGeneration(p.generation)
 	object.SetLabels(p.head.labels)
 	object.SetOwnerReferences(p.head.owners)
@@ -177,13 +186,16 @@ type head struct {
 // heads keeps each head once, as long as an object has it.
 type heads struct {
 	mu    sync.Mutex
-	known map[string]weak.Pointer[head]
+	known map[digest]weak.Pointer[head]
 }
 
-func newHeads() *heads { return &heads{known: map[string]weak.Pointer[head]{}} }
+func newHeads() *heads { return &heads{known: map[digest]weak.Pointer[head]{}} }
 
 func (h *heads) of(object client.Object) *head {
 	fresh := &head{namespace: object.GetNamespace(), labels: object.GetLabels(), owners: object.GetOwnerReferences()}
+	if fresh.labels[mesh.LabelManagedBy] == mesh.ManagedByDaprise {
+		fresh.labels = constants(fresh.labels)
+	}
 	key := fresh.key()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -196,7 +208,7 @@ func (h *heads) of(object client.Object) *head {
 }
 
 // drop forgets a head that is gone, unless it is there again.
-func (h *heads) drop(key string) {
+func (h *heads) drop(key digest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.known[key].Value() == nil {
@@ -204,7 +216,23 @@ func (h *heads) drop(key string) {
 	}
 }
 
-func (h *head) key() string {
+// constants are labels of ours whose keys, and what else is the same for all companions, take no memory of their own.
+func constants(labels map[string]string) map[string]string {
+	same := mesh.ObjectLabels(labels[mesh.LabelInstance], mesh.Component(labels[mesh.LabelComponent]))
+	for key, value := range same {
+		if had, ok := labels[key]; !ok || had != value {
+			return labels
+		}
+	}
+	for key, value := range labels {
+		if _, ok := same[key]; !ok {
+			same[key] = value
+		}
+	}
+	return same
+}
+
+func (h *head) key() digest {
 	parts := []string{h.namespace}
 	for _, key := range slices.Sorted(maps.Keys(h.labels)) {
 		parts = append(parts, key, h.labels[key])
@@ -214,5 +242,6 @@ func (h *head) key() string {
 		controller, blocks := o.Controller != nil && *o.Controller, o.BlockOwnerDeletion != nil && *o.BlockOwnerDeletion
 		parts = append(parts, o.APIVersion, o.Kind, o.Name, string(o.UID), fmt.Sprint(o.Controller != nil, controller, o.BlockOwnerDeletion != nil, blocks))
 	}
-	return strings.Join(parts, "\x00")
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return digest(sum[:len(digest{})])
 }

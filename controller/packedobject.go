@@ -15,8 +15,6 @@ import (
 func (p *packed) GetNamespace() string                        { return p.head.namespace }
 func (p *packed) GetName() string                             { return p.name }
 func (p *packed) GetGenerateName() string                     { return "" }
-func (p *packed) GetUID() types.UID                           { return p.uid }
-func (p *packed) GetResourceVersion() string                  { return p.version }
 func (p *packed) GetGeneration() int64                        { return p.generation }
 func (p *packed) GetSelfLink() string                         { return "" }
 func (p *packed) GetCreationTimestamp() metav1.Time           { return metav1.Time{} }
@@ -24,6 +22,22 @@ func (p *packed) GetDeletionGracePeriodSeconds() *int64       { return nil }
 func (p *packed) GetLabels() map[string]string                { return p.head.labels }
 func (p *packed) GetFinalizers() []string                     { return nil }
 func (p *packed) GetOwnerReferences() []metav1.OwnerReference { return p.head.owners }
+
+// GetUID unpacks where the UID is none of the API server's.
+func (p *packed) GetUID() types.UID {
+	if p.uid != (uid{}) {
+		return p.uid.of()
+	}
+	return p.meta().UID
+}
+
+// GetResourceVersion unpacks where the version is not a number.
+func (p *packed) GetResourceVersion() string {
+	if p.version != 0 {
+		return p.version.of()
+	}
+	return p.meta().ResourceVersion
+}
 
 // GetDeletionTimestamp tells that the object is being deleted, and not since when.
 func (p *packed) GetDeletionTimestamp() *metav1.Time {
@@ -34,12 +48,15 @@ func (p *packed) GetDeletionTimestamp() *metav1.Time {
 }
 
 // GetAnnotations unpacks.
-func (p *packed) GetAnnotations() map[string]string {
+func (p *packed) GetAnnotations() map[string]string { return p.meta().Annotations }
+
+// meta unpacks the metadata; of what cannot be unpacked there is none.
+func (p *packed) meta() metav1.ObjectMeta {
 	var read metav1.PartialObjectMetadata
 	if p.into(&read) != nil {
-		return nil
+		return metav1.ObjectMeta{}
 	}
-	return read.Annotations
+	return read.ObjectMeta
 }
 
 // GetManagedFields tells only whether an autoscaler has set the replicas.

@@ -147,7 +147,7 @@ func (s *packs) Replace(list []any, _ string) error {
 	}
 	for key, p := range fresh {
 		// What is the same keeps what was derived from it.
-		if before := s.named[key.Namespace].of(key.Name); before == nil || before.uid != p.uid || before.version != p.version {
+		if before := s.named[key.Namespace].of(key.Name); before == nil || before.GetUID() != p.GetUID() || before.GetResourceVersion() != p.GetResourceVersion() {
 			changes = append(changes, [2]*packed{s.swap(key, p), p})
 		}
 	}
