@@ -25,7 +25,8 @@ import (
 // CRDSet is a set of CustomResourceDefinitions as one project ships it.
 type CRDSet string
 
-// The sets, at the versions of hack/controlplane/crds/go.mod. The two of
+// The sets, at the versions of hack/controlplane/crds/go.mod, or with the oldest release of
+// hack/controlplane/oldest/crds/go.mod. The two of
 // Gateway API exclude one another: each comes with the project's own admission policy
 // against mixing them.
 const (
@@ -46,23 +47,25 @@ const fieldOwner = "daprise-test"
 // ErrUnknownCRDSet is returned for a CRDSet that is none of the constants.
 var ErrUnknownCRDSet = errors.New("unknown set of CRDs")
 
-// folder returns the module that ships the set and the folder in it.
-func (s CRDSet) folder() (module, folder string, err error) {
+// files returns the module that ships the set, and patterns of its files in it.
+func (s CRDSet) files() (module string, patterns []string, err error) {
 	switch s {
 	case GatewayAPIStandard:
-		return parts.ModuleGatewayAPI, "config/crd/standard", nil
+		return parts.ModuleGatewayAPI, []string{"config/crd/standard/*.yaml"}, nil
 	case GatewayAPIExperimental:
-		return parts.ModuleGatewayAPI, "config/crd/experimental", nil
+		return parts.ModuleGatewayAPI, []string{"config/crd/experimental/*.yaml"}, nil
 	case Cilium:
-		return parts.ModuleCilium, "pkg/k8s/apis/cilium.io/client/crds/v2", nil
+		// CiliumCIDRGroups came to v2 with 1.18.
+		const crds = "pkg/k8s/apis/cilium.io/client/crds/"
+		return parts.ModuleCilium, []string{crds + "v2/*.yaml", crds + "v2alpha1/ciliumcidrgroups.yaml"}, nil
 	case Dapr:
-		return parts.ModuleDapr, "charts/dapr/crds", nil
+		return parts.ModuleDapr, []string{"charts/dapr/crds/*.yaml"}, nil
 	case CertManager:
-		return parts.ModuleCertManager, "deploy/crds", nil
+		return parts.ModuleCertManager, []string{"deploy/crds/*.yaml"}, nil
 	case PrometheusOperator:
-		return parts.ModulePrometheus, "example/prometheus-operator-crd", nil
+		return parts.ModulePrometheus, []string{"example/prometheus-operator-crd/*.yaml"}, nil
 	default:
-		return "", "", fmt.Errorf("%q: %w", string(s), ErrUnknownCRDSet)
+		return "", nil, fmt.Errorf("%q: %w", string(s), ErrUnknownCRDSet)
 	}
 }
 
@@ -119,13 +122,9 @@ func (cp *ControlPlane) RemoveCRDs(ctx context.Context, sets ...CRDSet) error {
 func (cp *ControlPlane) crdObjects(sets []CRDSet) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	for _, set := range sets {
-		module, folder, err := set.folder()
+		files, err := cp.filesOf(set)
 		if err != nil {
 			return nil, err
-		}
-		files, err := filepath.Glob(filepath.Join(cp.modules.Module(module).Dir, folder, "*.yaml"))
-		if err != nil {
-			return nil, fmt.Errorf("find the CRDs of %s: %w", set, err)
 		}
 		for _, file := range files {
 			if filepath.Base(file) == "kustomization.yaml" {
@@ -139,6 +138,23 @@ func (cp *ControlPlane) crdObjects(sets []CRDSet) ([]*unstructured.Unstructured,
 		}
 	}
 	return objects, nil
+}
+
+// filesOf are the files of a set, at the version that is installed.
+func (cp *ControlPlane) filesOf(set CRDSet) ([]string, error) {
+	module, patterns, err := set.files()
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(filepath.Join(cp.modules.Module(module).Dir, pattern))
+		if err != nil {
+			return nil, fmt.Errorf("find the CRDs of %s: %w", set, err)
+		}
+		all = append(all, files...)
+	}
+	return all, nil
 }
 
 // readManifest returns the API objects of a YAML file; a kustomization is none.

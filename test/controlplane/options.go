@@ -65,7 +65,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.CRDs = DefaultCRDs()
 	}
 	for _, set := range o.CRDs {
-		if _, _, err := set.folder(); err != nil {
+		if _, _, err := set.files(); err != nil {
 			return o, fmt.Errorf("Options.CRDs: %w", err)
 		}
 	}

@@ -35,13 +35,18 @@ type Module struct{ Path, Version, Dir string }
 // one of those named in this package.
 func (m Modules) Module(path string) Module { return m.found[path] }
 
-// FindModules returns the modules pinned in hack/controlplane/crds, and kwok of
-// hack/controlplane, at the versions and checksums given there. The go command
-// downloads what the module cache lacks. Where they are is remembered in the
+// FindModules returns the modules pinned in hack/controlplane/crds, or for the oldest
+// release in hack/controlplane/oldest/crds, and kwok of hack/controlplane, at the
+// versions and checksums given there. The go command downloads what the module cache lacks. Where they are is remembered in the
 // cache folder, so that the next call needs no go command.
 func FindModules(ctx context.Context, root string, log io.Writer) (Modules, error) {
+	release, err := ChosenRelease()
+	if err != nil {
+		return Modules{}, fmt.Errorf("find the manifests: %w", err)
+	}
 	module := filepath.Join(root, "hack", "controlplane")
-	key, err := hashFiles(module, "go.mod", "go.sum", "crds/go.mod", "crds/go.sum")
+	crds := filepath.Join(string(release), "crds")
+	key, err := hashFiles(module, "go.mod", "go.sum", filepath.Join(crds, "go.mod"), filepath.Join(crds, "go.sum"))
 	if err != nil {
 		return Modules{}, fmt.Errorf("find the manifests: %w", err)
 	}
@@ -49,16 +54,15 @@ func FindModules(ctx context.Context, root string, log io.Writer) (Modules, erro
 	if found, ok := recall(remembered); ok {
 		return found, nil
 	}
-	found, err := download(ctx, module, log)
+	found, err := download(ctx, module, filepath.Join(module, crds), log)
 	if err != nil {
 		return Modules{}, err
 	}
 	return found, remember(remembered, found)
 }
 
-func download(ctx context.Context, module string, log io.Writer) (Modules, error) {
+func download(ctx context.Context, module, crds string, log io.Writer) (Modules, error) {
 	tell(log, "finding the modules of the manifests")
-	crds := filepath.Join(module, "crds")
 	found, err := goModDownload(ctx, crds, ModuleGatewayAPI, ModuleCilium, ModuleDapr, ModuleCertManager, ModulePrometheus)
 	if err != nil {
 		return Modules{}, err

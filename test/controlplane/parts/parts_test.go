@@ -62,6 +62,7 @@ func TestSecondBuildIsInstant(t *testing.T) {
 // The CRDs that tests install must be those of the types that the product is
 // compiled with.
 func TestCRDVersionsAreTheProductsOwn(t *testing.T) {
+	t.Setenv(parts.ReleaseVariable, string(parts.Newest))
 	dir := root(t)
 	modules, err := parts.FindModules(t.Context(), dir, os.Stderr)
 	if err != nil {
@@ -85,6 +86,30 @@ func TestCRDVersionsAreTheProductsOwn(t *testing.T) {
 	}
 	if got := modules.Module(parts.ModuleDapr); got.Version != "v1.18.2" || got.Dir == "" {
 		t.Errorf("Dapr is %+v, want v1.18.2", got)
+	}
+}
+
+// With the oldest Kubernetes goes the oldest of the rest: of each the version at which the support matrix begins.
+func TestOldestCRDsAreWhereTheMatrixBegins(t *testing.T) {
+	t.Setenv(parts.ReleaseVariable, string(parts.Oldest))
+	dir := root(t)
+	modules, err := parts.FindModules(t.Context(), dir, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matrix, err := os.ReadFile(filepath.Join(dir, "docs", "support.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, title := range map[string]string{parts.ModuleGatewayAPI: "Gateway API", parts.ModuleCilium: "Cilium", parts.ModuleDapr: "Dapr"} {
+		minor := regexp.MustCompile(`^v(\d+\.\d+)\.`).FindStringSubmatch(modules.Module(path).Version)
+		if minor == nil {
+			t.Fatalf("%s is %+v", path, modules.Module(path))
+		}
+		row := regexp.MustCompile(`(?m)^\| ` + title + ` \|[^\n]*\n(?:\| \|[^\n]*\n)*?\| \| ` + regexp.QuoteMeta(minor[1]) + `(?: to [\d.]+)? \|[^\n]*make test-oldest`)
+		if !row.Match(matrix) {
+			t.Errorf("docs/support.md does not say that %s %s is tested by make test-oldest", title, minor[1])
+		}
 	}
 }
 
