@@ -29,6 +29,10 @@ type repairer struct {
 	client client.Client
 	live   client.Reader
 	exempt []string
+	// mends says that it may write. With a certificate from elsewhere it may not, and tells what was edited.
+	mends bool
+	// told are the versions of configurations of which it has told, by kind.
+	told map[string]string
 	// leaving is closed when this replica is to end. Its version may be the former one then: what is written back is its successor's business.
 	leaving <-chan struct{}
 	log     *slog.Logger
@@ -103,10 +107,24 @@ func (r *repairer) write(ctx context.Context, live, repaired client.Object, drif
 	if len(drifted) == 0 {
 		return nil
 	}
+	if !r.mends {
+		r.tell(live, drifted)
+		return nil
+	}
 	patch := client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, repaired, patch, client.FieldOwner(mesh.FieldManager)); err != nil {
 		return fmt.Errorf("write the webhook configuration back: %w", err)
 	}
 	r.log.Warn("webhook configuration was edited: written back", "kind", fmt.Sprintf("%T", live), "webhooks", drifted)
 	return nil
+}
+
+// tell logs each edit once.
+func (r *repairer) tell(live client.Object, drifted []string) {
+	kind := fmt.Sprintf("%T", live)
+	if r.told[kind] == live.GetResourceVersion() {
+		return
+	}
+	r.told[kind] = live.GetResourceVersion()
+	r.log.Warn("webhook configuration was edited: apply daprise's manifests again", "kind", kind, "webhooks", drifted)
 }

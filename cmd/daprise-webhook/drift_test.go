@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -56,7 +58,7 @@ func TestRepairer(t *testing.T) {
 				},
 			}).Build()
 			// Nothing is read by the client that may answer from a cache.
-			r := &repairer{client: writing{Client: api}, live: api, log: slog.New(slog.DiscardHandler)}
+			r := &repairer{client: writing{Client: api}, live: api, mends: true, log: slog.New(slog.DiscardHandler)}
 			got, err := r.Reconcile(t.Context(), reconcile.Request{})
 			if got != tt.want || !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) || writes != tt.writes {
 				t.Errorf("got %+v, error %v, %d writes; want %+v, error %v, %d", got, err, writes, tt.want, tt.err, tt.writes)
@@ -68,6 +70,36 @@ func TestRepairer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRepairerTells: where daprise may not write, each edit is told once, and nothing is written.
+func TestRepairerTells(t *testing.T) {
+	mutating, validating := hooks.Configurations(hooks.Options{})
+	failOpen(mutating)
+	api := named(fake.NewClientBuilder()).WithObjects(mutating, validating).Build()
+	var log bytes.Buffer
+	// Without a client to write with, a write would panic.
+	r := &repairer{live: api, told: map[string]string{}, log: slog.New(slog.NewJSONHandler(&log, nil))}
+	look := func() int {
+		t.Helper()
+		if got, err := r.Reconcile(t.Context(), reconcile.Request{}); err != nil || got.RequeueAfter != lookAgain {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		return strings.Count(log.String(), `"webhooks":["enrolment.mutate.daprise.dev"]`)
+	}
+	if told := []int{look(), look()}; told[0] != 1 || told[1] != 1 {
+		t.Errorf("told %v times", told)
+	}
+	if err := api.Get(t.Context(), client.ObjectKey{Name: hooks.Name}, mutating); err != nil {
+		t.Fatal(err)
+	}
+	mutating.Labels = map[string]string{"edited": "again"}
+	if err := api.Update(t.Context(), mutating); err != nil {
+		t.Fatal(err)
+	}
+	if told := look(); told != 2 {
+		t.Errorf("told %d times of two edits", told)
 	}
 }
 

@@ -71,7 +71,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	repair := &repairer{client: mgr.GetClient(), live: mgr.GetAPIReader(), exempt: config.ExemptNamespaces, leaving: ctx.Done(), log: log}
+	repair := &repairer{client: mgr.GetClient(), live: mgr.GetAPIReader(), exempt: config.ExemptNamespaces, mends: s.tls == tlsSelf, told: map[string]string{}, leaving: ctx.Done(), log: log}
 	if err := setUpWatch(mgr, s, repair); err != nil {
 		return err
 	}
@@ -107,13 +107,10 @@ func together(ctx context.Context, mgr ctrl.Manager, srv *server) error {
 	return group.Wait()
 }
 
-// setUpWatch has the leader watch over what the API server is told of us: that it asks us, and what it asks. Webhook configurations may be
-// written with an own CA alone; with a certificate from elsewhere, whoever writes the caBundle looks after them.
+// setUpWatch has the leader watch over what the API server is told of us: that it asks us, and what it asks.
 func setUpWatch(mgr ctrl.Manager, s settings, repair *repairer) error {
-	if s.tls == tlsSelf {
-		if err := repair.setup(mgr); err != nil {
-			return err
-		}
+	if err := repair.setup(mgr); err != nil {
+		return err
 	}
 	return setUpProof(mgr, s, repair.log, metrics.Registry)
 }

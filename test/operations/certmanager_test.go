@@ -72,6 +72,7 @@ func certManager(t *testing.T, e engine) {
 		t.Errorf("the webhook configurations were changed: generations %s, then %s", written, now)
 	}
 	nothingWritten(t, recorded(t)[len(before):])
+	toldOfAnEdit(t, leading(t, both))
 	refused(t, "[DPR301]", strings.ReplaceAll(in(ns, service), "enabled", "enable"))
 }
 
@@ -185,6 +186,20 @@ func injected(t *testing.T) {
 func generations(t *testing.T) string {
 	t.Helper()
 	return field(t, ".metadata.generation", mutatingHooks) + " and " + field(t, ".metadata.generation", validatingHooks)
+}
+
+// toldOfAnEdit edits a hook: daprise may not mend it here, and says so.
+func toldOfAnEdit(t *testing.T, leader *replica) {
+	t.Helper()
+	kubectl(t, "patch", validatingHooks, "--type=json", "-p", `[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]`)
+	const want = `"msg":"webhook configuration was edited: apply daprise's manifests again"`
+	cluster.Eventually(t, func() error {
+		log, err := os.ReadFile(shared.LogPath(leader.name))
+		if err == nil && !strings.Contains(string(log), want) {
+			err = fmt.Errorf("the log does not say %s", want)
+		}
+		return err
+	})
 }
 
 // recorded is what the API server has recorded so far.
