@@ -48,8 +48,8 @@ const (
 type requirement struct {
 	source string
 	key    string
-	op     operator
 	values []string
+	op     operator
 	// implied says that no policy wrote it: the cluster that a selector is of by default.
 	implied bool
 }
@@ -190,7 +190,8 @@ func (s selector) hasKey(key string) bool {
 
 // with returns the selector and one more requirement; s is not modified.
 func (s selector) with(r requirement) selector {
-	return append(slices.Clone(s), r)
+	// Policies are kept: nothing more than is needed.
+	return append(append(make(selector, 0, len(s)+1), s...), r)
 }
 
 func equals(source, key, value string) requirement {
