@@ -42,7 +42,7 @@ func (b *build) appIDs(ctx context.Context) (err error) {
 func (l *Loader) believes(read time.Time, generation uint64) bool {
 	age := l.now().Sub(read)
 	// A loader without caches loads a few times, of what changes in between.
-	return l.door.caches != nil && (age < appIDsKept || age < appIDsUnchanged && generation == l.recent.generation.Load())
+	return l.door.caches != nil && (age < appIDsKept || age < appIDsUnchanged && generation == l.recent.generation())
 }
 
 func (a *appIDs) of(ctx context.Context, l *Loader) ([]string, error) {
@@ -51,7 +51,7 @@ func (a *appIDs) of(ctx context.Context, l *Loader) ([]string, error) {
 	if l.believes(a.read, a.generation) {
 		return a.sorted, nil
 	}
-	now, generation := l.now(), l.recent.generation.Load()
+	now, generation := l.now(), l.recent.generation()
 	var ids []string
 	for _, k := range []kind{kindService, kindDeployment, kindGateway} {
 		objects, _, err := list[client.Object](ctx, l.door, k, scope{})

@@ -112,6 +112,7 @@ func (b *build) enrolledIn(ctx context.Context, namespace string) error {
 // a live load reads all Services of the namespaces asked for.
 func (b *build) candidates(ctx context.Context, namespace string, services []*corev1.Service, deployments []*appsv1.Deployment) ([]*corev1.Service, error) {
 	if b.door.caches != nil || !slices.Contains(b.need.Namespaces, namespace) {
+		b.result.passing = b.result.passing || len(namespacesInNeed(services, deployments)) > 0
 		return b.loader.candidates.of(ctx, b.door, services, deployments)
 	}
 	return b.loader.candidates.in(ctx, b.door, namespace)
@@ -179,9 +180,14 @@ func (b *build) namespaces(ctx context.Context) error {
 	return nil
 }
 
-// referred adds the Services that the decision names, enrolled or not.
+// referred adds the Services that the decision names, enrolled or not, and those that apps' traffic is divided between. A narrow load has no
+// use for the names unless one is an app's, whose traffic the route may divide.
 func (b *build) referred(ctx context.Context) error {
-	services := slices.Clone(b.need.Services)
+	var services []mesh.Name
+	ofApp := func(name mesh.Name) bool { _, ok := b.view.AppOfService(name); return ok }
+	if !b.need.Narrow || slices.ContainsFunc(b.need.Services, ofApp) {
+		services = slices.Clone(b.need.Services)
+	}
 	for _, split := range b.view.ServiceSplits {
 		services = append(services, split.Backend)
 	}
@@ -222,6 +228,7 @@ func (b *build) service(ctx context.Context, name mesh.Name) (*corev1.Service, e
 			return nil, fmt.Errorf("get cached Service %s: %w", name, err)
 		}
 	}
+	b.result.passing = true
 	return get[*corev1.Service](ctx, b.door, kindService, name)
 }
 

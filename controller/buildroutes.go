@@ -23,11 +23,10 @@ func (b *build) routes(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		alike := map[string]int{}
+		likenesses := map[string]int{}
 		for _, object := range objects {
 			r := b.loader.route(object)
-			// Two alike tell a narrow load as much as a thousand: one may be the route of the decision itself.
-			if alike[r.likeness]++; !b.need.Narrow || alike[r.likeness] <= 2 {
+			if likenesses[r.likeness]++; !b.need.Narrow || likenesses[r.likeness] <= enoughAlike {
 				b.stored = append(b.stored, r)
 			}
 		}

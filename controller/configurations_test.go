@@ -85,12 +85,12 @@ func TestConfigurationsTrigger(t *testing.T) {
 		loader: loader, log: logr.Discard(), patience: time.Second,
 		companions: &keys[mesh.AppRef]{queue: companions}, routes: &keys[routeKey]{queue: &fakeQueue[routeKey]{}},
 	}
-	before := loader.recent.generation.Load()
+	before := loader.recent.generation()
 	tr.hear(change{kind: kindConfiguration, new: userConfiguration("infra", "td", "td.example")})
 	if diff := cmp.Diff([]mesh.AppRef{{Namespace: "infra", ID: "cart"}, {Namespace: "shop", ID: "whoami"}}, companions.added); diff != "" {
 		t.Errorf("companions (-want +got):\n%s", diff)
 	}
-	if loader.recent.generation.Load() != before+1 {
+	if loader.recent.generation() != before+1 {
 		t.Error("loads of before the change would be used")
 	}
 }

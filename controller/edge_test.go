@@ -248,7 +248,7 @@ func TestTriggers(t *testing.T) {
 		loader: loader, log: logr.Discard(), patience: time.Second,
 		companions: &keys[mesh.AppRef]{queue: companions}, routes: &keys[routeKey]{queue: routes},
 	}
-	before := loader.recent.generation.Load()
+	before := loader.recent.generation()
 	gone := admitted(service("shop", "whoami"), "whoami")
 	tr.hear(change{kind: kindService, old: gone})
 	renamed := admitted(service("shop", "whoami"), "other")
@@ -261,14 +261,14 @@ func TestTriggers(t *testing.T) {
 	if len(routes.added) != 1 || routes.added[0].Name != "route" {
 		t.Errorf("routes: %v", routes.added)
 	}
-	if loader.recent.generation.Load() != before+3 {
+	if loader.recent.generation() != before+3 {
 		t.Error("loads of before the changes would be used")
 	}
 	ours := service("shop", "whoami-dapr")
 	ours.Labels = mesh.ObjectLabels("whoami", mesh.ComponentApp)
 	companions.added = nil
 	tr.hear(change{kind: ownedService, new: ours})
-	if len(companions.added) != 1 || loader.recent.generation.Load() != before+3 {
+	if len(companions.added) != 1 || loader.recent.generation() != before+3 {
 		t.Errorf("an object of ours: companions %v", companions.added)
 	}
 }

@@ -37,6 +37,8 @@ type Loader struct {
 	candidates     *candidates
 	pods           *podsRead
 	recent         *recent
+	narrow         *narrow
+	alike          *alike
 	through        *through
 	dapr           *daprRead
 	appIDs         *appIDs
@@ -63,6 +65,8 @@ func newLoader(config mesh.Config, d door) *Loader {
 		candidates:     newCandidates(),
 		pods:           newPodsRead(),
 		recent:         newRecent(),
+		narrow:         newNarrow(),
+		alike:          newAlike(),
 		through:        newThrough(),
 		dapr:           newDaprRead(),
 		appIDs:         &appIDs{},
@@ -73,7 +77,11 @@ func newLoader(config mesh.Config, d door) *Loader {
 // Load is the World of a need, from the caches. It is shared and must not be modified. An error means that the API server could not be
 // read where a cache was not complete, never that something does not exist.
 func (l *Loader) Load(ctx context.Context, need mesh.Need) (policy.World, error) {
-	loaded, err := l.load(ctx, l.door, need)
+	load := func(ctx context.Context, need mesh.Need) (loaded, error) { return l.load(ctx, l.door, need) }
+	if need.Narrow && !need.AllNamespaces && l.door.caches != nil {
+		load = l.narrowed
+	}
+	loaded, err := load(ctx, need)
 	if err != nil {
 		return policy.World{}, fmt.Errorf("load the view: %w", err)
 	}
@@ -117,6 +125,10 @@ type loaded struct {
 	joining []mesh.RouteTarget
 	// callers are all who may invoke each app (callersOf).
 	callers map[mesh.AppRef][]mesh.AppRef
+	// concerned are the namespaces that this was read from, beside what is said once for the whole cluster.
+	concerned []string
+	// passing says that something was read live of which no event tells when it changes.
+	passing bool
 	// standing are the namespaces that exist and are not being deleted.
 	standing []string
 	// trust is what is known of Dapr's public trust bundle.
@@ -141,6 +153,6 @@ func (l *Loader) load(ctx context.Context, d door, need mesh.Need) (loaded, erro
 	b.expected()
 	b.view.Missing = slices.Sorted(slices.Values(b.missing))
 	set := policy.NewSet(b.compiled...).InCilium(b.view.Cilium).WithCIDRGroups(b.groups...)
-	b.result.world = policy.World{View: b.view, Set: set}
+	b.result.world, b.result.concerned = policy.World{View: b.view, Set: set}, b.concerned
 	return b.result, nil
 }

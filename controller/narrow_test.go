@@ -158,12 +158,32 @@ func TestRewrittenRouteIsJudgedFromCaches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := world.View.Service(mesh.Name{Namespace: "infra", Name: "ingress-dapr"}); !ok {
-		t.Error("the View has not the companion's Service")
+	if _, ok := world.View.Service(mesh.Name{Namespace: "infra", Name: "ingress-dapr"}); ok {
+		t.Error("the View has the companion's Service, which nothing asks for")
 	}
 	want := mesh.Grant{Namespace: "infra", FromKind: "HTTPRoute", FromNamespace: "shop", Service: "ingress-dapr"}
 	if !slices.Contains(world.View.Grants, want) {
 		t.Errorf("grants %v, want %v among them", world.View.Grants, want)
+	}
+}
+
+// TestNarrowLoadsReadServicesThatMatter: of the Services that a route names, those that are not enrolled are read, each of them live, only
+// where the route may divide an app's traffic.
+func TestNarrowLoadsReadServicesThatMatter(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		services []mesh.Name
+		want     bool
+	}{
+		{"an app's Service among them", []mesh.Name{{Namespace: "shop", Name: "plain"}, {Namespace: "shop", Name: "whoami"}}, true},
+		{"none of an app", []mesh.Name{{Namespace: "shop", Name: "plain"}}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			view := load(t, builder(t, objects()...).Build(), mesh.Need{Services: test.services, Narrow: true})
+			if _, ok := view.Service(mesh.Name{Namespace: "shop", Name: "plain"}); ok != test.want {
+				t.Errorf("a Service that is not enrolled is read: %v, want %v", ok, test.want)
+			}
+		})
 	}
 }
 

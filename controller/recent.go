@@ -5,7 +5,6 @@ package controller
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/daprise/daprise/mesh"
@@ -17,9 +16,8 @@ const recentFor = candidatesFor
 // recent keeps the last load of each namespace as long as nothing has changed that it was made from, so that a thousand companions of one
 // namespace do not each load all the others. The states of companions in it may be old.
 type recent struct {
-	// generation counts the changes.
-	generation atomic.Uint64
-	now        func() time.Time
+	changes *changes
+	now     func() time.Time
 
 	mu    sync.Mutex
 	slots map[string]*slot
@@ -29,17 +27,27 @@ type recent struct {
 
 // slot is one namespace; its lock is held while it is loaded, so that those who wait share the load.
 type slot struct {
-	mu         sync.Mutex
-	filled     bool
-	generation uint64
-	at         time.Time
-	loaded     loaded
+	mu     sync.Mutex
+	filled bool
+	lastLoad
 }
 
-func newRecent() *recent { return &recent{now: time.Now, slots: map[string]*slot{}} }
+// lastLoad is a load, when it was made and how many changes were counted before.
+type lastLoad struct {
+	at      time.Time
+	changes uint64
+	loaded  loaded
+}
 
-// changed makes every load an old one.
-func (r *recent) changed() { r.generation.Add(1) }
+func newRecent() *recent {
+	return &recent{changes: newChanges(), now: time.Now, slots: map[string]*slot{}}
+}
+
+// changed makes the loads old ones that concern one of the namespaces, or every load if none is named.
+func (r *recent) changed(namespaces ...string) { r.changes.note(namespaces...) }
+
+// generation counts the changes.
+func (r *recent) generation() uint64 { return r.changes.now() }
 
 func (r *recent) slot(namespace string) *slot {
 	r.mu.Lock()
@@ -65,15 +73,15 @@ func (l *Loader) namespace(ctx context.Context, namespace string) (loaded, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Read before the caches are: a change during the load makes it an old one.
-	generation, now := l.recent.generation.Load(), l.recent.now()
-	if s.filled && s.generation == generation && now.Sub(s.at) < recentFor && !l.pods.due(namespace) {
+	changes, now := l.recent.changes.now(), l.recent.now()
+	if s.filled && now.Sub(s.at) < recentFor && !l.recent.changes.since(s.changes, s.loaded.concerned) && !l.pods.due(namespace) {
 		return s.loaded, nil
 	}
 	fresh, err := l.load(ctx, l.door, mesh.Need{Namespaces: []string{namespace}})
 	if err != nil {
 		return loaded{}, err
 	}
-	s.filled, s.generation, s.at, s.loaded = true, generation, now, fresh
+	s.filled, s.lastLoad = true, lastLoad{now, changes, fresh}
 	l.recent.release(now)
 	return fresh, nil
 }
@@ -92,7 +100,7 @@ func (r *recent) release(now time.Time) {
 			continue
 		}
 		if now.Sub(s.at) >= recentFor {
-			s.filled, s.loaded = false, loaded{}
+			s.filled, s.lastLoad = false, lastLoad{}
 		}
 		s.mu.Unlock()
 	}

@@ -40,7 +40,7 @@ func TestRecentLoadsAreUsedUntilSomethingChanges(t *testing.T) {
 	}{
 		{"the first time", func() {}, true},
 		{"nothing has changed", func() {}, false},
-		{"something has changed", loader.recent.changed, true},
+		{"something has changed", func() { loader.recent.changed("shop") }, true},
 		{"nothing has changed again", func() {}, false},
 		{"time has passed", func() { now = now.Add(recentFor) }, true},
 		{"the namespace was forgotten", func() { loader.recent.forget("shop") }, true},

@@ -59,12 +59,13 @@ func (r *routes) Reconcile(ctx context.Context, key routeKey) (reconcile.Result,
 		r.tellRefusal(key, nil, nil)
 		return reconcile.Result{}, nil
 	}
-	world, err := r.loader.Load(ctx, needOf(cached))
-	if err != nil {
+	exempt, err := r.exempted(ctx, key.Namespace)
+	if err != nil || exempt {
 		return reconcile.Result{}, err
 	}
-	if r.exempt(world.View, key.Namespace) {
-		return reconcile.Result{}, nil
+	world, err := r.loader.Load(ctx, r.loader.route(cached).need)
+	if err != nil {
+		return reconcile.Result{}, err
 	}
 	// The cache drops what it does not know; what is patched is judged whole and fresh.
 	decision, stored, err := r.judge(ctx, key, cached, world.View)
@@ -159,6 +160,19 @@ func (r *routes) tell(key routeKey, object client.Object, code mesh.Code, note s
 	r.events.Eventf(object, nil, corev1.EventTypeWarning, reasonRefused, action, "%s", noteOf(note))
 }
 
+// exempted says whether a namespace's routes are left alone, without loading more than its labels.
+func (r *routes) exempted(ctx context.Context, namespace string) (bool, error) {
+	ns, err := get[*corev1.Namespace](ctx, r.loader.door, kindNamespace, client.ObjectKey{Name: namespace})
+	if err != nil {
+		return false, err
+	}
+	view := &mesh.View{Namespaces: map[string]map[string]string{}}
+	if ns != nil {
+		view.Namespaces[namespace] = ns.Labels
+	}
+	return r.exempt(view, namespace), nil
+}
+
 // exemptIn says whether a namespace's objects are kept from admission: those of the config file, daprise's own, and labelled ones.
 func exemptIn(config mesh.Config, own string) func(*mesh.View, string) bool {
 	return func(view *mesh.View, namespace string) bool {
@@ -166,9 +180,6 @@ func exemptIn(config mesh.Config, own string) func(*mesh.View, string) bool {
 			view.Namespaces[namespace][mesh.LabelAdmission] == "disabled"
 	}
 }
-
-// needOf is what deciding about a route needs.
-func needOf(object client.Object) mesh.Need { return routeOf(object).need }
 
 // content is a typed object as the API would show it.
 func content(object client.Object, f facts) (*unstructured.Unstructured, error) {

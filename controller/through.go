@@ -55,7 +55,7 @@ func (t *through) of(ctx context.Context, l *Loader, gateway mesh.Name, ingress 
 	if before, ok := t.known[gateway]; ok && l.believes(before.read, before.generation) {
 		return before.apps, nil
 	}
-	now, generation := l.now(), l.recent.generation.Load()
+	now, generation := l.now(), l.recent.generation()
 	count := map[mesh.AppRef]int{}
 	only := []mesh.Ingress{ingress}
 	for _, k := range []kind{kindHTTPRoute, kindGRPCRoute} {

@@ -40,9 +40,7 @@ func (t *triggers) hear(c change) {
 		t.companions.add(refsBy(mesh.LabelAppID, c)...)
 		return
 	}
-	if !slices.Contains(ownedKinds(), c.kind) && c.kind != kindHolder && c.kind != kindEndpoints {
-		t.loader.recent.changed()
-	}
+	t.loader.heard(c)
 	if !t.companions.running() {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,14 +32,18 @@ type lane struct {
 	name      string
 	namespace string
 	labels    map[string]string
+	// rewritten says that routes are created as daprise stores them, so that the API server has as much to decode, validate and store.
+	rewritten bool
 	took      map[string][]time.Duration
+	used      map[string][]times
 }
 
 const (
-	laneNothing  = "nothing"
-	laneNoop     = "webhooks that do nothing"
-	lanePolicies = "in-tree policies"
-	laneDaprise  = "daprise"
+	laneNothing   = "nothing"
+	laneNoop      = "webhooks that do nothing"
+	laneRewritten = "webhooks that do nothing, routes as rewritten"
+	lanePolicies  = "in-tree policies"
+	laneDaprise   = "daprise"
 )
 
 func lanes() []*lane {
@@ -48,11 +53,12 @@ func lanes() []*lane {
 	all := []*lane{
 		{name: laneNothing, namespace: "bench-nothing", labels: exempt("nothing")},
 		{name: laneNoop, namespace: "bench-noop", labels: exempt("noop")},
+		{name: laneRewritten, namespace: "bench-rewritten", labels: exempt("noop"), rewritten: true},
 		{name: lanePolicies, namespace: "bench-policies", labels: exempt("policies")},
 		{name: laneDaprise, namespace: "bench-daprise"},
 	}
 	for _, l := range all {
-		l.took = map[string][]time.Duration{}
+		l.took, l.used = map[string][]time.Duration{}, map[string][]times{}
 	}
 	return all
 }
@@ -64,15 +70,26 @@ func throughCluster(ctx context.Context, args []string, out io.Writer) error {
 	rounds := flags.Int("rounds", 5, "turns of each kind of admission")
 	count := flags.Int("n", 400, "objects a turn")
 	workers := flags.Int("workers", 8, "created at a time")
+	profiles := flags.String("profiles", "", "a folder for profiles of kube-apiserver and daprise, a second of each turn")
+	profilePort := flags.Int("profile-port", 6071, "where daprise serves them")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	c, err := cluster.Start(ctx, cluster.Options{ControlPlane: controlplane.Options{Slots: controlplane.Unlimited}})
+	deployed, err := deployedEnvironment()
+	if err != nil {
+		return err
+	}
+	options := cluster.Options{ControlPlane: controlplane.Options{Slots: controlplane.Unlimited}, ServerEnvironment: deployed}
+	if *profiles != "" {
+		options.ControlPlane.APIServerFlags = []string{"--profiling=true"}
+		options.ServerFlags = []string{"--profile-port=" + strconv.Itoa(*profilePort)}
+	}
+	c, err := cluster.Start(ctx, options)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = c.Stop() }()
-	b := &bench{cluster: c, lanes: lanes(), count: *count, workers: *workers}
+	b := &bench{cluster: c, deployed: deployed, lanes: lanes(), count: *count, workers: *workers, profiles: *profiles, profilePort: *profilePort}
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
@@ -80,13 +97,8 @@ func throughCluster(ctx context.Context, args []string, out io.Writer) error {
 	for r := range *rounds {
 		for _, l := range b.lanes {
 			for _, kind := range []string{"HTTPRoutes", "Services"} {
-				took, err := b.turn(ctx, l, kind, r)
-				if err != nil {
+				if err := b.measure(ctx, l, kind, r); err != nil {
 					return fmt.Errorf("%s, %s: %w", kind, l.name, err)
-				}
-				l.took[kind] = append(l.took[kind], took)
-				if err := b.quiet(ctx); err != nil {
-					return err
 				}
 			}
 		}
@@ -99,8 +111,15 @@ type bench struct {
 	api     client.Client
 	lanes   []*lane
 	noop    *process
-	count   int
-	workers int
+	// rewritten is a route as daprise stores it.
+	rewritten *gatewayv1.HTTPRoute
+	// deployed is the environment of daprise and its peer.
+	deployed []string
+	count    int
+	workers  int
+	// profiles is a folder, or empty.
+	profiles    string
+	profilePort int
 }
 
 // prepare makes the namespaces and what admits in them.
@@ -114,7 +133,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if b.api, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
-	if b.noop, err = startChild(ctx, serverAllow); err != nil {
+	if b.noop, err = startChild(ctx, serverAllow, b.deployed...); err != nil {
 		return err
 	}
 	for _, l := range b.lanes {
@@ -133,7 +152,47 @@ func (b *bench) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return b.ready(ctx, "bench-daprise")
+	// The first route through a companion changes who may call the app, and so rolls its companion.
+	first := benchRoute(metav1.ObjectMeta{Namespace: "bench-daprise", Name: "first"})
+	if err := b.api.Create(ctx, first); err != nil {
+		return err
+	}
+	if err := b.ready(ctx, "bench-daprise"); err != nil {
+		return err
+	}
+	b.rewritten = &gatewayv1.HTTPRoute{}
+	if err := b.api.Get(ctx, client.ObjectKeyFromObject(first), b.rewritten); err != nil {
+		return err
+	}
+	return b.quiet(ctx)
+}
+
+// measure takes one turn, and waits until what follows from it is done.
+func (b *bench) measure(ctx context.Context, l *lane, kind string, r int) error {
+	fmt.Fprintf(os.Stderr, "bench: round %d: %s, %s\n", r+1, kind, l.name)
+	before, err := timesNow()
+	if err != nil {
+		return err
+	}
+	asked, err := b.requestsNow(ctx)
+	if err != nil {
+		return err
+	}
+	profiled := b.profile(ctx, l, kind)
+	took, err := b.turn(ctx, l, kind, r)
+	if err := errors.Join(err, profiled.wait()); err != nil {
+		return err
+	}
+	l.took[kind] = append(l.took[kind], took)
+	if err := b.quiet(ctx); err != nil {
+		return err
+	}
+	after, err := timesNow()
+	if err != nil {
+		return err
+	}
+	l.used[kind] = append(l.used[kind], after.since(before))
+	return b.writeRequests(ctx, asked, b.profileName("requests", kind, l))
 }
 
 // turn creates one lane's objects of one round.
@@ -145,7 +204,7 @@ func (b *bench) turn(ctx context.Context, l *lane, kind string, r int) (time.Dur
 	for range b.workers {
 		group.Go(func() {
 			for i := next.Add(1); i <= int64(b.count); i = next.Add(1) {
-				if err := b.api.Create(ctx, object(kind, l.namespace, fmt.Sprintf("bench-%d-%d", r, i))); err != nil {
+				if err := b.api.Create(ctx, b.object(kind, l, fmt.Sprintf("bench-%d-%d", r, i))); err != nil {
 					failures <- err
 					return
 				}
@@ -166,12 +225,25 @@ func collect(failures <-chan error) []error {
 	return all
 }
 
-func object(kind, namespace, name string) client.Object {
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
-	if kind == "Services" {
-		return &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Ports: []corev1.ServicePort{{Port: 80}}}}
+// object is what a lane creates.
+func (b *bench) object(kind string, l *lane, name string) client.Object {
+	meta := metav1.ObjectMeta{Namespace: l.namespace, Name: name}
+	switch {
+	case kind != "Services" && l.rewritten:
+		route := b.rewritten.DeepCopy()
+		route.ObjectMeta = meta
+		route.Annotations = b.rewritten.Annotations
+		path := "/" + name
+		route.Spec.Rules[0].Matches[0].Path.Value = &path
+		return route
+	case kind != "Services":
+		return benchRoute(meta)
 	}
-	prefix, path := gatewayv1.PathMatchPathPrefix, "/"+name
+	return &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Ports: []corev1.ServicePort{{Port: 80}}}}
+}
+
+func benchRoute(meta metav1.ObjectMeta) *gatewayv1.HTTPRoute {
+	prefix, path := gatewayv1.PathMatchPathPrefix, "/"+meta.Name
 	return &gatewayv1.HTTPRoute{ObjectMeta: meta, Spec: gatewayv1.HTTPRouteSpec{
 		CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{Name: "default-gateway"}}},
 		Rules: []gatewayv1.HTTPRouteRule{{
@@ -191,7 +263,7 @@ func (b *bench) ready(ctx context.Context, namespace string) error {
 			return err
 		}
 		for _, condition := range service.Status.Conditions {
-			if condition.Type == "Meshed" && condition.Status == metav1.ConditionTrue {
+			if condition.Type == "Meshed" && condition.Reason == "Meshed" {
 				return nil
 			}
 		}
@@ -262,7 +334,7 @@ func (b *bench) print(out io.Writer) error {
 			perSecond := medianOf(l.took[kind], func(d time.Duration) float64 { return float64(b.count) / d.Seconds() })
 			t.row(l.name, fmt.Sprintf("%.0f", perSecond), rates(byName[laneNoop]), rates(byName[laneNothing]))
 		}
-		if err := t.flush(); err != nil {
+		if err := errors.Join(t.flush(), b.printTimes(out, kind)); err != nil {
 			return err
 		}
 	}

@@ -48,8 +48,13 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 		}
 		*profile = free
 	}
+	deployed, err := deployedEnvironment()
+	if err != nil {
+		return err
+	}
 	c, err := cluster.Start(ctx, cluster.Options{
 		NoDaprise: true, ControlPlane: controlplane.Options{Slots: controlplane.Unlimited}, ServerFlags: []string{"--profile-port=" + strconv.Itoa(*profile)},
+		ServerEnvironment: deployed,
 	})
 	if err != nil {
 		return err

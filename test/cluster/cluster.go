@@ -30,6 +30,8 @@ type Options struct {
 	NoDaprise bool
 	// ServerFlags are more flags of daprise-webhook.
 	ServerFlags []string
+	// ServerEnvironment is more of its environment, such as "GOGC=300".
+	ServerEnvironment []string
 }
 
 // Part is something around daprise that a test can leave out and add later.

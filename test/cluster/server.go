@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -68,7 +69,12 @@ func (c *Cluster) LaunchServer(ctx context.Context) error {
 		return err
 	}
 	args := append([]string{"--kubeconfig=" + kubeconfig, "--config=" + config}, append(c.server.flags(), c.options.ServerFlags...)...)
-	c.server.program, err = c.StartProgram(serverName, c.binary, args...)
+	binary := c.binary
+	if environment := c.options.ServerEnvironment; len(environment) > 0 {
+		args = append(append(slices.Clone(environment), binary), args...)
+		binary = "env"
+	}
+	c.server.program, err = c.StartProgram(serverName, binary, args...)
 	return err
 }
 

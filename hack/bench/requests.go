@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/client-go/rest"
+)
+
+// requests are how often kube-apiserver was asked for what so far: "PATCH httproutes", "PUT deployments/status".
+type requests map[string]float64
+
+// labelOf finds the labels of a metric that tell what was asked for.
+var labelOf = regexp.MustCompile(`(verb|resource|subresource)="([^"]*)"`)
+
+// requestsNow reads kube-apiserver's own count.
+func (b *bench) requestsNow(ctx context.Context) (requests, error) {
+	config := b.cluster.AdminConfig()
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("count requests: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, config.Host+"/metrics", http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("count requests: %w", err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("count requests: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	all := requests{}
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := lines.Text()
+		if !strings.HasPrefix(line, "apiserver_request_total{") {
+			continue
+		}
+		labels := map[string]string{}
+		for _, match := range labelOf.FindAllStringSubmatch(line, -1) {
+			labels[match[1]] = match[2]
+		}
+		count, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		if err != nil {
+			return nil, fmt.Errorf("count requests: %w", err)
+		}
+		what := labels["verb"] + " " + labels["resource"]
+		if labels["subresource"] != "" {
+			what += "/" + labels["subresource"]
+		}
+		all[what] += count
+	}
+	return all, lines.Err()
+}
+
+// writeRequests writes what was asked for since into a file among the profiles.
+func (b *bench) writeRequests(ctx context.Context, before requests, file string) error {
+	if b.profiles == "" {
+		return nil
+	}
+	now, err := b.requestsNow(ctx)
+	if err != nil {
+		return err
+	}
+	return now.writeSince(before, file, b.count)
+}
+
+// writeSince writes what was asked for since, of each what one object of the turn comes to.
+func (r requests) writeSince(before requests, file string, objects int) error {
+	var lines []string
+	for what, now := range r {
+		if now > before[what] {
+			lines = append(lines, fmt.Sprintf("%8.3f %s\n", (now-before[what])/float64(objects), what))
+		}
+	}
+	slices.Sort(lines)
+	slices.Reverse(lines)
+	return os.WriteFile(file, []byte(strings.Join(lines, "")), 0o644)
+}
