@@ -19,9 +19,6 @@ import (
 // requests are how often kube-apiserver was asked for what so far: "PATCH httproutes", "PUT deployments/status".
 type requests map[string]float64
 
-// labelOf finds the labels of a metric that tell what was asked for.
-var labelOf = regexp.MustCompile(`(verb|resource|subresource)="([^"]*)"`)
-
 // requestsNow reads kube-apiserver's own count.
 func (b *bench) requestsNow(ctx context.Context) (requests, error) {
 	config := b.cluster.AdminConfig()
@@ -38,6 +35,7 @@ func (b *bench) requestsNow(ctx context.Context) (requests, error) {
 		return nil, fmt.Errorf("count requests: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	labelOf := regexp.MustCompile(`(verb|resource|subresource)="([^"]*)"`)
 	all := requests{}
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(nil, 1<<20)
