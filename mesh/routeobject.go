@@ -120,10 +120,10 @@ func (r *RouteObject) readMetadata(key []byte, value json.RawMessage) error {
 	return nil
 }
 
-func (r *RouteObject) readSpec(key []byte, value json.RawMessage) error {
+func (r *RouteObject) readSpec(key []byte, value json.RawMessage) (err error) {
 	switch string(key) {
 	case "parentRefs":
-		return rawjson.Decode(value, &r.ParentRefs)
+		r.ParentRefs, err = readParentRefs(value)
 	case "rules":
 		r.Rules = nil
 		return rawjson.EachElement(value, func(element json.RawMessage) error {
@@ -131,15 +131,15 @@ func (r *RouteObject) readSpec(key []byte, value json.RawMessage) error {
 			return rawjson.EachField(element, r.Rules[len(r.Rules)-1].read)
 		})
 	}
-	return nil
+	return err
 }
 
-func (r *RouteObjectRule) read(key []byte, value json.RawMessage) error {
+func (r *RouteObjectRule) read(key []byte, value json.RawMessage) (err error) {
 	switch string(key) {
 	case "filters":
 		return rawjson.Decode(value, &r.Filters)
 	case "backendRefs":
-		return rawjson.Decode(value, &r.BackendRefs)
+		r.BackendRefs, err = readBackendRefs(value)
 	}
-	return nil
+	return err
 }

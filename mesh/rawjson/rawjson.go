@@ -227,3 +227,19 @@ func Text[T ~string](value json.RawMessage, into *T) error {
 	*into = T(s)
 	return err
 }
+
+// Number reads a JSON number without fraction and exponent that fits, and leaves what into is for a null.
+func Number[T ~int32](value json.RawMessage, into *T) error {
+	if len(value) == 0 || len(value) > 9 || value[0] == '0' && len(value) > 1 {
+		return Decode(value, into)
+	}
+	n := T(0)
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return Decode(value, into)
+		}
+		n = n*10 + T(c-'0')
+	}
+	*into = n
+	return nil
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mesh
+
+import (
+	"encoding/json"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/daprise/daprise/mesh/rawjson"
+)
+
+// A route names its parents and backends in a few short fields. They are read field by field: to decode them by reflection took a quarter of
+// the time in which a route was read.
+
+func readParentRefs(list json.RawMessage) (refs []gatewayv1.ParentReference, err error) {
+	err = rawjson.EachElement(list, func(element json.RawMessage) error {
+		var ref gatewayv1.ParentReference
+		err := rawjson.EachField(element, func(key []byte, value json.RawMessage) error {
+			switch string(key) {
+			case "group":
+				return pointed(value, &ref.Group)
+			case "kind":
+				return pointed(value, &ref.Kind)
+			case "namespace":
+				return pointed(value, &ref.Namespace)
+			case "name":
+				return rawjson.Text(value, &ref.Name)
+			case "sectionName":
+				return pointed(value, &ref.SectionName)
+			case "port":
+				return pointedNumber(value, &ref.Port)
+			}
+			return nil
+		})
+		refs = append(refs, ref)
+		return err
+	})
+	return refs, err
+}
+
+func readBackendRefs(list json.RawMessage) (refs []gatewayv1.HTTPBackendRef, err error) {
+	err = rawjson.EachElement(list, func(element json.RawMessage) error {
+		var ref gatewayv1.HTTPBackendRef
+		err := rawjson.EachField(element, func(key []byte, value json.RawMessage) error {
+			switch string(key) {
+			case "group":
+				return pointed(value, &ref.Group)
+			case "kind":
+				return pointed(value, &ref.Kind)
+			case "namespace":
+				return pointed(value, &ref.Namespace)
+			case "name":
+				return rawjson.Text(value, &ref.Name)
+			case "port":
+				return pointedNumber(value, &ref.Port)
+			case "weight":
+				return pointedNumber(value, &ref.Weight)
+			case "filters":
+				return rawjson.Decode(value, &ref.Filters)
+			}
+			return nil
+		})
+		refs = append(refs, ref)
+		return err
+	})
+	return refs, err
+}
+
+// pointed reads a string that may be missing; a null is one that is.
+func pointed[T ~string](value json.RawMessage, into **T) error {
+	*into = nil
+	if rawjson.At(value, 0) == 'n' {
+		return nil
+	}
+	var text T
+	*into = &text
+	return rawjson.Text(value, &text)
+}
+
+// pointedNumber is pointed for a number.
+func pointedNumber[T ~int32](value json.RawMessage, into **T) error {
+	*into = nil
+	if rawjson.At(value, 0) == 'n' {
+		return nil
+	}
+	var number T
+	*into = &number
+	return rawjson.Number(value, &number)
+}
