@@ -4,6 +4,8 @@ package controller
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,6 +50,25 @@ func TestSamplesAreFew(t *testing.T) {
 	for _, o := range all {
 		if got, err := o.sample.apply(o.delta); err != nil || string(got) != o.text {
 			t.Fatalf("%q, %v, want %q", got, err, o.text)
+		}
+	}
+}
+
+// Whatever differs, and however much there is, a text comes back as it was.
+func TestSamplesGiveBackWhatTheyTook(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	text := []byte(strings.Repeat(`{"name":"app","image":"daprd"}`, 3000))
+	var s samples
+	for i := range 300 {
+		changed := slices.Clone(text[random.IntN(len(text)):])
+		for range random.IntN(9) {
+			if at := random.IntN(len(changed) + 1); at < len(changed) {
+				changed = slices.Replace(changed, at, min(len(changed), at+random.IntN(50)), []byte(fmt.Sprint(random.Uint64()))[:random.IntN(15)]...)
+			}
+		}
+		delta, on := s.delta(string(changed))
+		if got, err := on.apply(delta); err != nil || !slices.Equal(got, changed) {
+			t.Fatalf("text %d of %d bytes is another: %d bytes, %v", i, len(changed), len(got), err)
 		}
 	}
 }
