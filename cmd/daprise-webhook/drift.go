@@ -33,9 +33,7 @@ type repairer struct {
 	mends bool
 	// told are the versions of configurations of which it has told, by kind.
 	told map[string]string
-	// leaving is closed when this replica is to end. Its version may be the former one then: what is written back is its successor's business.
-	leaving <-chan struct{}
-	log     *slog.Logger
+	log  *slog.Logger
 }
 
 const lookAgain = 30 * time.Second
@@ -49,11 +47,6 @@ func (r *repairer) setup(mgr ctrl.Manager) error {
 
 // Reconcile implements reconcile.Reconciler.
 func (r *repairer) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-	select {
-	case <-r.leaving:
-		return reconcile.Result{}, nil
-	default:
-	}
 	wantMutating, wantValidating := hooks.Configurations(hooks.Options{ExemptNamespaces: r.exempt})
 	err := errors.Join(r.repairMutating(ctx, wantMutating), r.repairValidating(ctx, wantValidating))
 	switch {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -59,7 +58,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	loader, err := controller.Setup(mgr, controller.Options{Config: config, Namespace: s.namespace, Registerer: metrics.Registry})
+	loader, err := controller.Setup(mgr, controller.Options{Config: config, Namespace: s.namespace, Registerer: mgr.gauges})
 	if err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
@@ -71,7 +70,7 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	repair := &repairer{client: mgr.GetClient(), live: mgr.GetAPIReader(), exempt: config.ExemptNamespaces, mends: s.tls == tlsSelf, told: map[string]string{}, leaving: ctx.Done(), log: log}
+	repair := &repairer{client: mgr.GetClient(), live: mgr.GetAPIReader(), exempt: config.ExemptNamespaces, mends: s.tls == tlsSelf, told: map[string]string{}, log: log}
 	if err := setUpWatch(mgr, s, repair); err != nil {
 		return err
 	}
@@ -89,30 +88,12 @@ func run(ctx context.Context, s settings, log *slog.Logger) error {
 	return together(ctx, mgr, srv)
 }
 
-// together runs the manager for as long as admission is served: the caches must outlive the last answer.
-func together(ctx context.Context, mgr ctrl.Manager, srv *server) error {
-	group, failed := errgroup.WithContext(ctx)
-	managing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	group.Go(func() error {
-		defer stop()
-		return srv.serve(failed)
-	})
-	group.Go(func() error {
-		if err := mgr.Start(managing); err != nil {
-			return fmt.Errorf("run the controllers: %w", err)
-		}
-		return nil
-	})
-	return group.Wait()
-}
-
 // setUpWatch has the leader watch over what the API server is told of us: that it asks us, and what it asks.
-func setUpWatch(mgr ctrl.Manager, s settings, repair *repairer) error {
+func setUpWatch(mgr *halves, s settings, repair *repairer) error {
 	if err := repair.setup(mgr); err != nil {
 		return err
 	}
-	return setUpProof(mgr, s, repair.log, metrics.Registry)
+	return setUpProof(mgr, s, repair.log, mgr.gauges)
 }
 
 func readConfig(path string) (mesh.Config, error) {
@@ -127,28 +108,28 @@ func readConfig(path string) (mesh.Config, error) {
 	return config, nil
 }
 
-func newManager(s settings, config mesh.Config, api *rest.Config, logger logr.Logger) (ctrl.Manager, error) {
+func newManager(s settings, config mesh.Config, api *rest.Config, logger logr.Logger) (*halves, error) {
 	scheme, err := controller.Scheme()
 	if err != nil {
 		return nil, err
 	}
 	mgr, err := ctrl.NewManager(api, ctrl.Options{
-		Scheme:                        scheme,
-		MapperProvider:                controller.Mapper,
-		Logger:                        logger,
-		Cache:                         cacheOptions(s, config),
-		LeaderElection:                true,
-		LeaderElectionID:              lease,
-		LeaderElectionNamespace:       s.namespace,
-		LeaderElectionReleaseOnCancel: true,
-		Metrics:                       metricsserver.Options{BindAddress: s.metricsAddress()},
-		HealthProbeBindAddress:        "0", // serveProbes
-		PprofBindAddress:              s.profileAddress(),
+		Scheme:                 scheme,
+		MapperProvider:         controller.Mapper,
+		Logger:                 logger,
+		Cache:                  cacheOptions(s, config),
+		Metrics:                metricsserver.Options{BindAddress: s.metricsAddress()},
+		HealthProbeBindAddress: "0", // serveProbes
+		PprofBindAddress:       s.profileAddress(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("set up the controllers: %w", err)
+		return nil, fmt.Errorf("set up the caches: %w", err)
 	}
-	return mgr, nil
+	leading, err := newLeading(mgr, api, s)
+	if err != nil {
+		return nil, err
+	}
+	return &halves{Manager: mgr, leading: leading, gauges: &leadersGauges{Registerer: metrics.Registry}}, nil
 }
 
 // cacheOptions are those of the controllers and what the certificate needs: one Secret and two webhook configurations, by name, which is

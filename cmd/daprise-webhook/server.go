@@ -124,8 +124,12 @@ func (s *server) serve(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
-	s.log.Info("leaving", "lameDuck", s.leave.lameDuck, "linger", s.leave.linger)
-	if err := s.outlast(failed); err != nil {
+	wait := s.leave
+	if errors.Is(context.Cause(ctx), errBroken) {
+		wait.linger = 0
+	}
+	s.log.Info("leaving", "lameDuck", wait.lameDuck, "linger", wait.linger)
+	if err := s.outlast(wait, failed); err != nil {
 		return fmt.Errorf("serve admission: %w", err)
 	}
 	// ctx is done; what is being answered gets time of its own.
@@ -139,12 +143,12 @@ func (s *server) serve(ctx context.Context) error {
 
 // outlast waits out the lame duck, and then until no connection is left, at most until lingering is over. Those that are used end with
 // their next answer; those that are not, the API server ends. Ending them here could fail a request that is already on its way.
-func (s *server) outlast(failed <-chan error) error {
-	linger := time.After(s.leave.linger)
+func (s *server) outlast(wait leave, failed <-chan error) error {
+	linger := time.After(wait.linger)
 	select {
 	case err := <-failed:
 		return err
-	case <-time.After(s.leave.lameDuck):
+	case <-time.After(wait.lameDuck):
 	}
 	look := time.NewTicker(lookTime)
 	defer look.Stop()
