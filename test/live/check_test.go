@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +52,20 @@ func kubernetes(t *testing.T) (version, line string) {
 	return version, "ok kubernetes: " + version
 }
 
+// gatewayAPI is the version whose CRDs are installed.
+func gatewayAPI(t *testing.T) string {
+	t.Helper()
+	root, err := parts.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules, err := parts.FindModules(t.Context(), root, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return modules.Module(parts.ModuleGatewayAPI).Version
+}
+
 // environs are the lines about what is around daprise.
 func environs(t *testing.T) []string {
 	t.Helper()
@@ -58,7 +73,7 @@ func environs(t *testing.T) []string {
 	return []string{
 		line,
 		"ok cilium: 1.20.2",
-		"ok gateway api: v1.6.3",
+		"ok gateway api: " + gatewayAPI(t),
 		"ok gateway api: GatewayClass cilium is accepted by io.cilium/gateway-controller",
 		"ok dapr: dapr-sentry 1.18.2 is available",
 		"ok dapr: dapr-operator 1.18.2 is available",
