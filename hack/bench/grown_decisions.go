@@ -47,11 +47,18 @@ func (g *grown) callsOf(kind string) int {
 	if kind == decideClusterwide || kind == decideNamespace {
 		return max(3, g.calls/50)
 	}
+	if ofRoute(kind) {
+		// As many as can be made before what was read of pods is read again.
+		return min(g.calls, 7*g.teams())
+	}
 	return g.calls
 }
 
+// ofRoute says that a decision is about one route.
+func ofRoute(kind string) bool { return kind == decideMutate || kind == decideValidate }
+
 // decide is the mean time of a kind of decision about apps drawn at random, as the replica counts it: loading and deciding, without the way
-// there and back.
+// there and back. No decision finds what another has loaded.
 func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) {
 	caller := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer caller.CloseIdleConnections()
@@ -68,7 +75,7 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 	}
 	calls := g.callsOf(kind)
 	// What is read and kept for a team is read for each of them before it is measured.
-	for team := 0; kind == decideMutate && team < g.size; team += appsPerNamespace {
+	for team := 0; ofRoute(kind) && team < g.size; team += appsPerNamespace {
 		if err := about(team); err != nil {
 			return 0, err
 		}
@@ -77,8 +84,12 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 	if err != nil {
 		return 0, err
 	}
-	for range calls {
-		if err := about(g.random.IntN(g.size)); err != nil {
+	for i, app := range g.drawn(calls) {
+		// The next round of teams begins when nothing is kept of the last: what is measured are decisions that load.
+		if ofRoute(kind) && i%g.teams() == 0 {
+			time.Sleep(keptLoads)
+		}
+		if err := about(app); err != nil {
 			return 0, err
 		}
 	}
@@ -91,6 +102,22 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 		return 0, fmt.Errorf("%.0f decisions counted, want %d", n, calls)
 	}
 	return time.Duration((after[sum] - before[sum]) / float64(calls) * float64(time.Second)), nil
+}
+
+// keptLoads is longer than what was loaded for one route is kept for the next (controller/narrow.go).
+const keptLoads = 1100 * time.Millisecond
+
+func (g *grown) teams() int { return (g.size + appsPerNamespace - 1) / appsPerNamespace }
+
+// drawn are apps at random: of each team one, in any order, and then of each team one again.
+func (g *grown) drawn(calls int) []int {
+	var apps []int
+	for len(apps) < calls {
+		for _, team := range g.random.Perm(g.teams()) {
+			apps = append(apps, min(team*appsPerNamespace+g.random.IntN(appsPerNamespace), g.size-1))
+		}
+	}
+	return apps[:calls]
 }
 
 func (g *grown) call(ctx context.Context, caller *http.Client, path string, body []byte) error {
