@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
 )
 
 // Of narrow loads few are kept, and for a moment: a route is looked at three times when it is written, and routes to one app are often
@@ -47,6 +48,7 @@ func (l *Loader) narrowed(ctx context.Context, need mesh.Need) (loaded, error) {
 	if err != nil || fresh.passing {
 		return fresh, err
 	}
+	fresh.world.Answers = policy.NewAnswers()
 	n.keep(key, lastLoad{now, changes, fresh})
 	return fresh, nil
 }

@@ -26,7 +26,8 @@ func Coverage(w policy.World, object mesh.Object, targets []mesh.RouteTarget, re
 			continue
 		}
 		seen[ref] = true
-		findings = append(findings, about(object, coverageOf(&view, w.Set, ref))...)
+		found := w.Answers.Coverage(ref, view.Routes, func() []mesh.Finding { return coverageOf(&view, w.Set, ref) })
+		findings = append(findings, about(object, found)...)
 	}
 	mesh.SortFindings(findings)
 	return findings

@@ -167,7 +167,7 @@ func (r *routeFacts) coverage(w policy.World) []mesh.Finding {
 	}
 	view := *w.View
 	view.Routes = slices.DeleteFunc(slices.Clone(w.View.Routes), func(t mesh.RouteTarget) bool { return r.stores(t) })
-	return Coverage(policy.World{View: &view, Set: w.Set}, r.object, targets)
+	return Coverage(policy.World{View: &view, Set: w.Set, Answers: w.Answers}, r.object, targets)
 }
 
 // stores says whether a target of the View is this route's own, as it is stored.

@@ -77,7 +77,7 @@ func example() (policy.World, error) {
 			Selector: app.Selector, Ports: []corev1.ServicePort{{Name: "http", Port: 80, Protocol: corev1.ProtocolTCP}},
 		}},
 	}
-	return policy.World{View: view, Set: policy.NewSet(policies...)}, nil
+	return policy.World{View: view, Set: policy.NewSet(policies...), Answers: policy.NewAnswers()}, nil
 }
 
 // reviews are the AdmissionReviews of the example's route: as its author writes it, and as a handler mutates it.
