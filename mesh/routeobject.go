@@ -83,13 +83,18 @@ func ReadRoute(data []byte) (*RouteObject, error) {
 	err := rawjson.EachField(data, func(key []byte, value json.RawMessage) error {
 		switch string(key) {
 		case "metadata":
-			return rawjson.EachField(value, r.readMetadata)
+			return r.ReadMetadata(value)
 		case "spec":
 			return rawjson.EachField(value, r.readSpec)
 		}
 		return nil
 	})
 	return r, err
+}
+
+// ReadMetadata reads name, namespace, annotations and whether the object is being deleted.
+func (r *RouteObject) ReadMetadata(metadata json.RawMessage) error {
+	return rawjson.EachField(metadata, r.readMetadata)
 }
 
 func (r *RouteObject) readMetadata(key []byte, value json.RawMessage) error {
@@ -123,7 +128,7 @@ func (r *RouteObject) readMetadata(key []byte, value json.RawMessage) error {
 func (r *RouteObject) readSpec(key []byte, value json.RawMessage) (err error) {
 	switch string(key) {
 	case "parentRefs":
-		r.ParentRefs, err = readParentRefs(value)
+		r.ParentRefs, err = ReadParentRefs(value)
 	case "rules":
 		r.Rules = nil
 		return rawjson.EachElement(value, func(element json.RawMessage) error {
@@ -139,7 +144,7 @@ func (r *RouteObjectRule) read(key []byte, value json.RawMessage) (err error) {
 	case "filters":
 		return rawjson.Decode(value, &r.Filters)
 	case "backendRefs":
-		r.BackendRefs, err = readBackendRefs(value)
+		r.BackendRefs, err = ReadBackendRefs(value)
 	}
 	return err
 }

@@ -13,7 +13,8 @@ import (
 // A route names its parents and backends in a few short fields. They are read field by field: to decode them by reflection took a quarter of
 // the time in which a route was read.
 
-func readParentRefs(list json.RawMessage) (refs []gatewayv1.ParentReference, err error) {
+// ReadParentRefs reads a list of parentRefs as the API server decodes it.
+func ReadParentRefs(list json.RawMessage) (refs []gatewayv1.ParentReference, err error) {
 	err = rawjson.EachElement(list, func(element json.RawMessage) error {
 		var ref gatewayv1.ParentReference
 		err := rawjson.EachField(element, func(key []byte, value json.RawMessage) error {
@@ -39,7 +40,8 @@ func readParentRefs(list json.RawMessage) (refs []gatewayv1.ParentReference, err
 	return refs, err
 }
 
-func readBackendRefs(list json.RawMessage) (refs []gatewayv1.HTTPBackendRef, err error) {
+// ReadBackendRefs reads a list of backendRefs as the API server decodes it.
+func ReadBackendRefs(list json.RawMessage) (refs []gatewayv1.HTTPBackendRef, err error) {
 	err = rawjson.EachElement(list, func(element json.RawMessage) error {
 		var ref gatewayv1.HTTPBackendRef
 		err := rawjson.EachField(element, func(key []byte, value json.RawMessage) error {

@@ -27,7 +27,7 @@ func Route(req Request, view *mesh.View) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if stored.Metadata.DeletionTimestamp != "" {
+	if stored.Metadata.Deleted {
 		return Result{}, nil
 	}
 	m := &mutation{

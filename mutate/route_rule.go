@@ -18,16 +18,12 @@ import (
 
 // route is what is read of a route before its rules are.
 type route struct {
-	Metadata struct {
-		Name              string            `json:"name"`
-		Namespace         string            `json:"namespace"`
-		Annotations       map[string]string `json:"annotations"`
-		DeletionTimestamp string            `json:"deletionTimestamp"`
-	} `json:"metadata"`
-	Spec struct {
-		ParentRefs []gatewayv1.ParentReference `json:"parentRefs"`
-		Rules      []json.RawMessage           `json:"rules"`
-	} `json:"spec"`
+	// Metadata has nothing of the spec.
+	Metadata mesh.RouteObject
+	Spec     struct {
+		ParentRefs []gatewayv1.ParentReference
+		Rules      []json.RawMessage
+	}
 }
 
 // decodeRoute reads a route. Field names are compared with case, as the API server does.
@@ -36,7 +32,7 @@ func decodeRoute(kind string, data []byte) (*route, error) {
 	err := rawjson.EachField(data, func(key []byte, value json.RawMessage) error {
 		switch string(key) {
 		case "metadata":
-			return kjson.UnmarshalCaseSensitivePreserveInts(value, &r.Metadata)
+			return r.Metadata.ReadMetadata(value)
 		case "spec":
 			return rawjson.EachField(value, r.decodeSpec)
 		}
@@ -48,10 +44,10 @@ func decodeRoute(kind string, data []byte) (*route, error) {
 	return r, nil
 }
 
-func (r *route) decodeSpec(key []byte, value json.RawMessage) error {
+func (r *route) decodeSpec(key []byte, value json.RawMessage) (err error) {
 	switch string(key) {
 	case "parentRefs":
-		return kjson.UnmarshalCaseSensitivePreserveInts(value, &r.Spec.ParentRefs)
+		r.Spec.ParentRefs, err = mesh.ReadParentRefs(value)
 	case "rules":
 		r.Spec.Rules = nil
 		return rawjson.EachElement(value, func(rule json.RawMessage) error {
@@ -59,7 +55,7 @@ func (r *route) decodeSpec(key []byte, value json.RawMessage) error {
 			return nil
 		})
 	}
-	return nil
+	return err
 }
 
 // rule is one rule of a route: its bytes, typed fields to read, and a tree in which fields that our types do not know survive. It
@@ -95,7 +91,7 @@ func decodeRule(kind string, raw json.RawMessage) (*rule, error) {
 		case "filters":
 			err = kjson.UnmarshalCaseSensitivePreserveInts(value, &r.Filters)
 		case "backendRefs":
-			err = kjson.UnmarshalCaseSensitivePreserveInts(value, &r.BackendRefs)
+			r.BackendRefs, err = mesh.ReadBackendRefs(value)
 		}
 		return err
 	})

@@ -6,7 +6,6 @@
 package rawjson
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -168,17 +167,15 @@ func skipString(data []byte, i int) (int, error) {
 	if At(data, i) != '"' {
 		return 0, fmt.Errorf("not a string")
 	}
-	for i++; i < len(data); {
-		n := bytes.IndexByte(data[i:], '"')
-		if n < 0 {
-			break
+	// Most strings are short: to look for a byte with what is made for long ones takes longer.
+	for i++; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			return i + 1, nil
+		case '\\':
+			// What follows a backslash does not end the string.
+			i++
 		}
-		escape := bytes.IndexByte(data[i:i+n], '\\')
-		if escape < 0 {
-			return i + n + 1, nil
-		}
-		// What follows a backslash does not end the string.
-		i += escape + 2
 	}
 	return 0, fmt.Errorf("a string does not end")
 }
