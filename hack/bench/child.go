@@ -29,7 +29,10 @@ import (
 const childCommand = "serve"
 
 const (
+	// serverOurs decides in one World, as it does about routes that are written one after the other. serverAnew remembers nothing of the decision
+	// before.
 	serverOurs  = "ours"
+	serverAnew  = "ours, anew"
 	serverAllow = "allow"
 )
 
@@ -61,6 +64,9 @@ func handlerOf(name string) (http.Handler, error) {
 	world, err := example()
 	if err != nil {
 		return nil, err
+	}
+	if name == serverAnew {
+		world.Answers = nil
 	}
 	edge, err := webhook.New(webhook.Options{
 		Worlds: static{world}, Config: world.View.Config, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),

@@ -19,17 +19,20 @@ type limit struct {
 
 func limits() map[string]limit {
 	return map[string]limit{
-		"mutate":   {allocations: 265, bytes: 30_000, ratio: 3},
-		"validate": {allocations: 380, bytes: 44_000, ratio: 4},
+		"mutate":        {allocations: 225, bytes: 28_000, ratio: 3},
+		"validate":      {allocations: 175, bytes: 25_000, ratio: 3},
+		"validate anew": {allocations: 360, bytes: 43_000, ratio: 4},
 	}
 }
 
 // TestGate fails where a call has become dearer than limits says. A change that is worth it moves the limit, and docs/performance.md.
 func TestGate(t *testing.T) {
 	cases := handlerCases(t)
-	for i, c := range cases {
+	var base handlerCase
+	for _, c := range cases {
 		limit, ok := limits()[c.name]
 		if !ok {
+			base = c
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
@@ -44,7 +47,7 @@ func TestGate(t *testing.T) {
 			if got := measured.AllocedBytesPerOp(); got > limit.bytes {
 				t.Errorf("%d bytes, %d at most", got, limit.bytes)
 			}
-			got := ratio(t, c, cases[i-1])
+			got := ratio(t, c, base)
 			t.Logf("%d bytes, %.2f times the handler that allows everything", measured.AllocedBytesPerOp(), got)
 			if got > limit.ratio {
 				t.Errorf("%.2f times the handler that allows everything, %.0f at most", got, limit.ratio)

@@ -61,6 +61,10 @@ func handlerCases(t testing.TB) []handlerCase {
 	if err != nil {
 		t.Fatal(err)
 	}
+	anew, err := handlerOf(serverAnew)
+	if err != nil {
+		t.Fatal(err)
+	}
 	allow, err := handlerOf(serverAllow)
 	if err != nil {
 		t.Fatal(err)
@@ -74,5 +78,6 @@ func handlerCases(t testing.TB) []handlerCase {
 		{"mutate", ours, webhook.PathMutate, mutate},
 		{"allow mutated", allow, webhook.PathValidate, validate},
 		{"validate", ours, webhook.PathValidate, validate},
+		{"validate anew", anew, webhook.PathValidate, validate},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,17 +71,22 @@ func served(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	allow, err := startChild(ctx, serverAllow, oneCore)
+	anew, err := startChild(ctx, serverAnew, append(deployed, oneCore)...)
 	if err != nil {
 		return errors.Join(err, ours.stop())
 	}
-	defer func() { _ = errors.Join(ours.stop(), allow.stop()) }()
+	allow, err := startChild(ctx, serverAllow, oneCore)
+	if err != nil {
+		return errors.Join(err, ours.stop(), anew.stop())
+	}
+	defer func() { _ = errors.Join(ours.stop(), anew.stop(), allow.stop()) }()
 	for _, connections := range []int{8, 64} {
 		targets := []*target{
 			{name: "allow-only, the route", url: allow.url, body: mutate, expected: `"allowed":true`},
 			{name: "mutate the route", url: ours.url + webhook.PathMutate, body: mutate, expected: `"patch":`},
 			{name: "allow-only, the route as mutated", url: allow.url, body: validate, expected: `"allowed":true`},
 			{name: "validate the route as mutated", url: ours.url + webhook.PathValidate, body: validate, expected: `"allowed":true`},
+			{name: "validate it, coverage found anew", url: anew.url + webhook.PathValidate, body: validate, expected: `"allowed":true`},
 		}
 		for range *rounds {
 			for _, t := range targets {
@@ -179,8 +185,11 @@ func (t *target) call(client *http.Client) error {
 // printServed compares each target of ours with the allow-only one before it, round by round.
 func printServed(out io.Writer, connections int, targets []*target) error {
 	table := newTable(out, fmt.Sprintf("%d connections", connections), "calls/s", "ratio (least to most)", "p50", "p99", "ratio (least to most)")
-	for i, t := range targets {
-		base := targets[i-i%2]
+	var base *target
+	for _, t := range targets {
+		if strings.HasPrefix(t.name, "allow-only") {
+			base = t
+		}
 		var rates, tails []float64
 		for r := range t.rounds {
 			rates = append(rates, t.rounds[r].perSecond/base.rounds[r].perSecond)
