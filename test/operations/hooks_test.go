@@ -3,6 +3,7 @@
 package operations_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,6 +51,12 @@ func hooksAreEdited(t *testing.T) {
 	}
 	cluster.Eventually(t, same)
 	patch(validatingHooks, fmt.Sprintf(`{"op":"remove","path":"/webhooks/%d"}`, hookIndex(t, validatingHooks, "namespaces")))
+	cluster.Eventually(t, same)
+
+	// The caBundle alone, wiped and replaced.
+	other := base64.StdEncoding.EncodeToString(madeAuthority(t).pem)
+	patch(mutatingHooks, `{"op":"remove","path":"/webhooks/0/clientConfig/caBundle"}`)
+	patch(validatingHooks, fmt.Sprintf(`{"op":"replace","path":"/webhooks/1/clientConfig/caBundle","value":%q}`, other))
 	cluster.Eventually(t, same)
 
 	patch(validatingHooks, fmt.Sprintf(`{"op":"replace","path":"/webhooks/%d/timeoutSeconds","value":3},{"op":"replace","path":"/webhooks/%d/failurePolicy","value":"Ignore"}`, policies, enrolment))
