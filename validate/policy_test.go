@@ -249,6 +249,7 @@ func TestNamespace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before, after := scenario(), scenario()
+			before.Namespaces = map[string]map[string]string{"default": {"team": "a"}}
 			after.Namespaces = map[string]map[string]string{"default": tt.after}
 			got := validate.Namespace(before, after, sets(t, selectedByTeam, allowIngress), "default")
 			if diff := cmp.Diff(tt.want, brief(got)); diff != "" {
