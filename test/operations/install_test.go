@@ -122,7 +122,14 @@ func enrol(t *testing.T, ns string) {
 			t.Error(err)
 		}
 	})
-	apply(t, in(ns, policies), in(ns, gateway), in(ns, service), in(ns, route))
+	cluster.Eventually(t, func() error {
+		text, err := try(t, in(ns, policies), in(ns, gateway), in(ns, service), in(ns, route))
+		if err != nil && !strings.Contains(text, "no endpoints available for service") {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		// What was written a moment ago about a replica, the API server hears of by a watch of its own.
+		return err
+	})
 	cluster.Eventually(t, func() error {
 		if have := target(t, ns); !strings.Contains(have, rewritten) {
 			return fmt.Errorf("the route is not rewritten: %q", have)
