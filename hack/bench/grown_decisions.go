@@ -75,6 +75,9 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 	}
 	calls := g.callsOf(kind)
 	// What is read and kept for a team is read for each of them before it is measured.
+	if ofRoute(kind) {
+		time.Sleep(keptPods)
+	}
 	for team := 0; ofRoute(kind) && team < g.size; team += appsPerNamespace {
 		if err := about(team); err != nil {
 			return 0, err
@@ -103,6 +106,9 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 	}
 	return time.Duration((after[sum] - before[sum]) / float64(calls) * float64(time.Second)), nil
 }
+
+// keptPods is longer than pods are believed (controller/pods.go): none that was read before is to expire while decisions are measured.
+const keptPods = 10100 * time.Millisecond
 
 // keptLoads is longer than what was loaded for one route is kept for the next (controller/narrow.go).
 const keptLoads = 1100 * time.Millisecond
