@@ -17,22 +17,12 @@ import (
 func ReadParentRefs(list json.RawMessage) (refs []gatewayv1.ParentReference, err error) {
 	err = rawjson.EachElement(list, func(element json.RawMessage) error {
 		var ref gatewayv1.ParentReference
+		named := reference{&ref.Group, &ref.Kind, &ref.Namespace, &ref.Name, &ref.Port}
 		err := rawjson.EachField(element, func(key []byte, value json.RawMessage) error {
-			switch string(key) {
-			case "group":
-				return pointed(value, &ref.Group)
-			case "kind":
-				return pointed(value, &ref.Kind)
-			case "namespace":
-				return pointed(value, &ref.Namespace)
-			case "name":
-				return rawjson.Text(value, &ref.Name)
-			case "sectionName":
+			if string(key) == "sectionName" {
 				return pointed(value, &ref.SectionName)
-			case "port":
-				return pointedNumber(value, &ref.Port)
 			}
-			return nil
+			return named.read(key, value)
 		})
 		refs = append(refs, ref)
 		return err
@@ -44,29 +34,45 @@ func ReadParentRefs(list json.RawMessage) (refs []gatewayv1.ParentReference, err
 func ReadBackendRefs(list json.RawMessage) (refs []gatewayv1.HTTPBackendRef, err error) {
 	err = rawjson.EachElement(list, func(element json.RawMessage) error {
 		var ref gatewayv1.HTTPBackendRef
+		named := reference{&ref.Group, &ref.Kind, &ref.Namespace, &ref.Name, &ref.Port}
 		err := rawjson.EachField(element, func(key []byte, value json.RawMessage) error {
 			switch string(key) {
-			case "group":
-				return pointed(value, &ref.Group)
-			case "kind":
-				return pointed(value, &ref.Kind)
-			case "namespace":
-				return pointed(value, &ref.Namespace)
-			case "name":
-				return rawjson.Text(value, &ref.Name)
-			case "port":
-				return pointedNumber(value, &ref.Port)
 			case "weight":
 				return pointedNumber(value, &ref.Weight)
 			case "filters":
 				return rawjson.Decode(value, &ref.Filters)
 			}
-			return nil
+			return named.read(key, value)
 		})
 		refs = append(refs, ref)
 		return err
 	})
 	return refs, err
+}
+
+// reference is the fields by which parentRefs and backendRefs alike name an object.
+type reference struct {
+	group     **gatewayv1.Group
+	kind      **gatewayv1.Kind
+	namespace **gatewayv1.Namespace
+	name      *gatewayv1.ObjectName
+	port      **gatewayv1.PortNumber
+}
+
+func (r reference) read(key []byte, value json.RawMessage) error {
+	switch string(key) {
+	case "group":
+		return pointed(value, r.group)
+	case "kind":
+		return pointed(value, r.kind)
+	case "namespace":
+		return pointed(value, r.namespace)
+	case "name":
+		return rawjson.Text(value, r.name)
+	case "port":
+		return pointedNumber(value, r.port)
+	}
+	return nil
 }
 
 // pointed reads a string that may be missing; a null is one that is.

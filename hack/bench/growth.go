@@ -258,7 +258,7 @@ func (g *grown) collected(ctx context.Context) (float64, error) {
 	var text []byte
 	for range 2 {
 		var err error
-		if text, err = fetched(ctx, fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/heap?gc=1&debug=1", g.profile)); err != nil {
+		if text, err = fetched(ctx, http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d/debug/pprof/heap?gc=1&debug=1", g.profile)); err != nil {
 			return 0, err
 		}
 	}
@@ -269,19 +269,6 @@ func (g *grown) collected(ctx context.Context) (float64, error) {
 		return 0, fmt.Errorf("read the heap's size: %w", err)
 	}
 	return heap, nil
-}
-
-func fetched(ctx context.Context, url string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	text, err := io.ReadAll(response.Body)
-	return text, errors.Join(err, response.Body.Close())
 }
 
 // freePort is one that nothing listens on now.
@@ -299,7 +286,7 @@ func freePort() (int, error) {
 
 // metrics are the replica's, those without labels by name and those with labels summed.
 func (g *grown) metrics(ctx context.Context) (map[string]float64, error) {
-	text, err := fetched(ctx, g.cluster.MetricsURL())
+	text, err := fetched(ctx, http.DefaultClient, g.cluster.MetricsURL())
 	if err != nil {
 		return nil, err
 	}

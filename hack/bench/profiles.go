@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -50,40 +52,47 @@ func (b *bench) profileName(program, kind string, l *lane) string {
 const profilePath = "/debug/pprof/profile?seconds=1"
 
 func (b *bench) fetchAPIServer(ctx context.Context, file string) error {
-	config := b.cluster.AdminConfig()
-	client, err := rest.HTTPClientFor(config)
+	profile, err := b.fromAPIServer(ctx, profilePath)
 	if err != nil {
-		return fmt.Errorf("profile kube-apiserver: %w", err)
+		return err
 	}
-	return fetch(ctx, client, download{config.Host + profilePath, file})
+	return os.WriteFile(file, profile, 0o644)
 }
 
 func (b *bench) fetchDaprise(ctx context.Context, file string) error {
-	return fetch(ctx, http.DefaultClient, download{fmt.Sprintf("http://127.0.0.1:%d%s", b.profilePort, profilePath), file})
+	profile, err := fetched(ctx, http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d%s", b.profilePort, profilePath))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, profile, 0o644)
 }
 
-type download struct{ url, file string }
-
-func fetch(ctx context.Context, client *http.Client, d download) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, http.NoBody)
+// fromAPIServer is what kube-apiserver serves at a path.
+func (b *bench) fromAPIServer(ctx context.Context, path string) ([]byte, error) {
+	config := b.cluster.AdminConfig()
+	client, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return fmt.Errorf("profile: %w", err)
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	return fetched(ctx, client, config.Host+path)
+}
+
+// fetched is what a server answers with, if that is a success.
+func fetched(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("profile: %w", err)
+		return nil, err
 	}
-	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return nil, err
+	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("profile: %s says %s", d.url, response.Status)
+		return nil, fmt.Errorf("%s says %s", url, response.Status)
 	}
-	out, err := os.Create(d.file)
-	if err != nil {
-		return fmt.Errorf("profile: %w", err)
-	}
-	_, err = out.ReadFrom(response.Body)
-	if closed := out.Close(); err == nil {
-		err = closed
-	}
-	return err
+	return text, nil
 }

@@ -3,44 +3,31 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"k8s.io/client-go/rest"
 )
 
 // requests are how often kube-apiserver was asked for what so far: "PATCH httproutes", "PUT deployments/status".
 type requests map[string]float64
 
-// requestsNow reads kube-apiserver's own count.
+// requestsNow reads kube-apiserver's own count, if it is to be written.
 func (b *bench) requestsNow(ctx context.Context) (requests, error) {
-	config := b.cluster.AdminConfig()
-	client, err := rest.HTTPClientFor(config)
+	if b.profiles == "" {
+		return nil, nil
+	}
+	text, err := b.fromAPIServer(ctx, "/metrics")
 	if err != nil {
 		return nil, fmt.Errorf("count requests: %w", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, config.Host+"/metrics", http.NoBody)
-	if err != nil {
-		return nil, fmt.Errorf("count requests: %w", err)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("count requests: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
 	labelOf := regexp.MustCompile(`(verb|resource|subresource)="([^"]*)"`)
 	all := requests{}
-	lines := bufio.NewScanner(response.Body)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		line := lines.Text()
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
 		if !strings.HasPrefix(line, "apiserver_request_total{") {
 			continue
 		}
@@ -58,7 +45,7 @@ func (b *bench) requestsNow(ctx context.Context) (requests, error) {
 		}
 		all[what] += count
 	}
-	return all, lines.Err()
+	return all, nil
 }
 
 // writeRequests writes what was asked for since into a file among the profiles.
