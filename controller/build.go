@@ -247,10 +247,10 @@ func (b *build) grants(ctx context.Context) error {
 	return nil
 }
 
-// grantScopes are where the grants of a namespace are read: the namespace of a Gateway has one for each namespace with routes, of which one
-// route's decision asks for few.
+// grantScopes are where the grants of a namespace are read: the namespace of a Gateway has one for each namespace with routes, of which a
+// decision asks for those of the namespaces concerned.
 func (b *build) grantScopes(ns string) []scope {
-	if !b.need.Narrow || b.door.caches == nil {
+	if b.need.AllNamespaces || b.door.caches == nil {
 		return []scope{{namespace: ns}}
 	}
 	var scopes []scope

@@ -101,11 +101,19 @@ func SortFindings(findings []Finding) {
 		return cmp.Or(
 			cmp.Compare(a.Severity.rank(), b.Severity.rank()),
 			cmp.Compare(a.Code, b.Code),
-			cmp.Compare(a.Object.String(), b.Object.String()),
+			compareObjects(a.Object, b.Object),
 			cmp.Compare(a.Field, b.Field),
 			cmp.Compare(a.Message, b.Message),
 		)
 	})
+}
+
+// compareObjects compares them as they are written. Many findings are about one object.
+func compareObjects(a, b Object) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Compare(a.String(), b.String())
 }
 
 func (s Severity) rank() int {

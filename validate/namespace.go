@@ -19,8 +19,8 @@ func Namespace(before, after *mesh.View, set *policy.Set, namespace string) []me
 		return nil
 	}
 	object := mesh.Object{APIVersion: "v1", Kind: "Namespace", Name: namespace}
-	findings := about(object, lossesOf(
-		policy.World{View: before, Set: set}, policy.World{View: after, Set: set}, "with these labels "))
+	change := losses{before: policy.World{View: before, Set: set}, after: policy.World{View: after, Set: set}, clause: "with these labels "}
+	findings := about(object, change.findings(before))
 	mesh.SortFindings(findings)
 	return findings
 }

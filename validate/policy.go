@@ -3,9 +3,7 @@
 package validate
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mesh/policy"
@@ -43,7 +41,7 @@ func Policy(w PolicyWrite) []mesh.Finding {
 		return nil
 	}
 	after := policy.World{View: w.View, Set: w.After}
-	findings := lossesOf(policy.World{View: w.View, Set: w.Before}, after, consequence(w.Operation))
+	findings := losses{before: policy.World{View: w.View, Set: w.Before}, after: after, clause: consequence(w.Operation)}.findings(w.View)
 	ref := policy.Ref{Kind: w.Object.Kind, Namespace: w.Object.Namespace, Name: w.Object.Name}
 	if p, ok := w.After.Policy(ref); ok && w.Operation != Delete {
 		findings = append(findings, policy.VoidFor(w.View, w.After, p)...)
@@ -66,65 +64,4 @@ func consequence(o Operation) string {
 		return "without it "
 	}
 	return "with it "
-}
-
-// lossesOf collects what a change takes from every live companion of the View. clause begins the messages.
-func lossesOf(before, after policy.World, clause string) []mesh.Finding {
-	var findings []mesh.Finding
-	for _, g := range after.View.Ingresses {
-		if g.Companion.Live {
-			lost, cut := policy.LostByIngress(before, after, g)
-			findings = append(findings, lostFindings(clause, lost)...)
-			if len(cut) > 0 {
-				findings = append(findings, cutFindings(clause, cut, neededBy(after.View, g.AppRef))...)
-			}
-		}
-	}
-	for _, a := range after.View.Apps {
-		if a.Companion.Live {
-			lost, cut := policy.LostByApp(before, after, a)
-			findings = append(findings, lostFindings(clause, lost)...)
-			if len(cut) > 0 {
-				findings = append(findings, cutFindings(clause, cut, neededBy(after.View, a.AppRef))...)
-			}
-		}
-	}
-	return findings
-}
-
-func lostFindings(clause string, lost []mesh.Finding) []mesh.Finding {
-	lost = slices.Clone(lost)
-	for i := range lost {
-		lost[i].Message = clause + lost[i].Message
-	}
-	return lost
-}
-
-// cutFindings are the warnings of a write that closes. They keep their severity in every mode.
-func cutFindings(clause string, cut []mesh.Finding, needed string) []mesh.Finding {
-	if needed == "" {
-		return nil
-	}
-	cut = slices.Clone(cut)
-	for i := range cut {
-		cut[i].Code, cut[i].Severity = mesh.CodeNeededByRoute, mesh.Warn
-		cut[i].Message = fmt.Sprintf("%s%s, which %s needs", clause, cut[i].Message, needed)
-	}
-	return cut
-}
-
-// neededBy names the route, or the number of routes, that goes through a companion: "HTTPRoute default/whoami-route"; empty if none.
-func neededBy(view *mesh.View, ref mesh.AppRef) string {
-	var routes []string
-	for i := range view.Routes {
-		if r := &view.Routes[i]; r.Ingress == ref || r.App == ref {
-			routes = append(routes, r.Route.String())
-		}
-	}
-	slices.Sort(routes)
-	routes = slices.Compact(routes)
-	if len(routes) > 1 {
-		return fmt.Sprintf("%s and %d more", routes[0], len(routes)-1)
-	}
-	return strings.Join(routes, "")
 }

@@ -55,6 +55,24 @@ spec:
   - fromEndpoints: [{matchLabels: {io.kubernetes.pod.namespace: shop, app: x}}]
     toPorts: [{ports: [{port: "50002"}]}]
 `
+	denyShop = `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: deny, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: whoami}}
+  enableDefaultDeny: {ingress: false}
+  ingressDeny: [{fromEndpoints: [{matchLabels: {io.kubernetes.pod.namespace: shop}}]}]
+`
+	denyShopB = `
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: deny, namespace: default}
+spec:
+  endpointSelector: {matchLabels: {dapr.io/app-id: whoami}}
+  enableDefaultDeny: {ingress: false}
+  ingressDeny: [{fromEndpoints: [{matchLabels: {io.kubernetes.pod.namespace: shop, tier: b}}]}]
+`
 	invalid = `
 apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
@@ -195,6 +213,20 @@ func TestPolicy(t *testing.T) {
 		"it was as open before": {
 			before: []string{allowWhoami, allowIngress, openShop}, after: []string{allowWhoami, allowIngress, strings.Replace(openShop, "app: x", "app: x, tier: b", 1)},
 			operation: validate.Update, object: "open",
+		},
+		"it was as open before, beside a deny": {
+			before: []string{allowWhoami, allowIngress, openShop, denyShopB}, after: []string{allowWhoami, allowIngress, openShop, denyShopB},
+			operation: validate.Update, object: "open",
+		},
+		"a deny that kept out goes": {
+			before: []string{allowWhoami, allowIngress, openShop, denyShop}, after: []string{allowWhoami, allowIngress, openShop},
+			operation: validate.Delete, object: "deny",
+			want: []string{`CiliumNetworkPolicy default/deny refused: without it companion "whoami" (default) is open on 50002/TCP: pod shop/app=x may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/open allows it. Narrow that rule, apply the policy below, which denies all others, or label the namespace daprise.dev/coverage=warn. [DPR103]`},
+		},
+		"a deny that kept out becomes narrower": {
+			before: []string{allowWhoami, allowIngress, openShop, denyShop}, after: []string{allowWhoami, allowIngress, openShop, denyShopB},
+			operation: validate.Update, object: "deny",
+			want: []string{`CiliumNetworkPolicy default/deny refused: with it companion "whoami" (default) is open on 50002/TCP: pod shop/app=x may reach it, since spec.ingress[0] of CiliumNetworkPolicy default/open allows it. Narrow that rule, apply the policy below, which denies all others, or label the namespace daprise.dev/coverage=warn. [DPR103]`},
 		},
 		"it was open to all before": {
 			before: nil, after: []string{openShop}, operation: validate.Create, object: "open",

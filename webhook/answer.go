@@ -98,37 +98,43 @@ func denial(request *admissionv1.AdmissionRequest, findings []mesh.Finding) *met
 		Reason:  metav1.StatusReasonForbidden,
 		Details: &metav1.StatusDetails{Group: request.Kind.Group, Kind: request.Kind.Kind, Name: objectOf(request).Name},
 	}
-	var texts []string
+	var denied []mesh.Finding
 	for _, f := range findings {
 		if f.Severity != mesh.Deny {
 			continue
 		}
-		cause := metav1.StatusCause{Type: metav1.CauseTypeForbidden, Field: f.Field, Message: fmt.Sprintf("%s. %s [%s]", f.Message, f.Fix, f.Code)}
+		denied = append(denied, f)
 		if f.Invalid {
 			status.Code, status.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
+		}
+	}
+	var told int
+	status.Message, told = joined(denied)
+	for _, f := range denied[:told] {
+		cause := metav1.StatusCause{Type: metav1.CauseTypeForbidden, Field: f.Field, Message: fmt.Sprintf("%s. %s [%s]", f.Message, f.Fix, f.Code)}
+		if f.Invalid {
 			cause.Type = metav1.CauseTypeFieldValueInvalid
 		}
 		status.Details.Causes = append(status.Details.Causes, cause)
-		texts = append(texts, f.Text())
 	}
-	status.Message = joined(texts)
 	return status
 }
 
-// joined puts refusals on lines of their own, as many as fit, and says how many do not.
-func joined(texts []string) string {
+// joined puts refusals on lines of their own, as many as fit, and says how many do not. told is how many fit.
+func joined(denied []mesh.Finding) (message string, told int) {
 	var b strings.Builder
-	for i, text := range texts {
+	for i, f := range denied {
+		text := f.Text()
 		if b.Len() > 0 && b.Len()+len(text)+1 > maxMessage {
-			fmt.Fprintf(&b, "\nand %d more findings", len(texts)-i)
-			break
+			fmt.Fprintf(&b, "\nand %d more findings", len(denied)-i)
+			return b.String(), i
 		}
 		if b.Len() > 0 && !strings.HasSuffix(b.String(), "\n") {
 			b.WriteByte('\n')
 		}
 		b.WriteString(cut(text, maxMessage))
 	}
-	return b.String()
+	return b.String(), len(denied)
 }
 
 // warnings are the short forms of warning findings, each once, as many as the API server hands on in full, then one that counts

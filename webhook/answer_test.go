@@ -155,6 +155,10 @@ func TestAnswerIsBounded(t *testing.T) {
 	if !strings.HasSuffix(response.Result.Message, " more findings") {
 		t.Errorf("the message ends in %q", response.Result.Message[len(response.Result.Message)-40:])
 	}
+	// Some 650 bytes each, as the message tells them.
+	if n, told := len(response.Result.Details.Causes), strings.Count(response.Result.Message, " refused: "); n != told || n > 60 {
+		t.Errorf("%d causes, %d refusals in the message", n, told)
+	}
 	size := 0
 	for _, w := range response.Warnings {
 		size += len(w)

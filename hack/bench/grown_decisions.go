@@ -44,7 +44,7 @@ func decided() []string {
 
 // callsOf is how many decisions of a kind are measured: fewer where each looks at the whole cluster.
 func (g *grown) callsOf(kind string) int {
-	if kind == decideClusterwide || kind == decideNamespace {
+	if !ofTeam(kind) {
 		return max(3, g.calls/50)
 	}
 	if ofRoute(kind) {
@@ -56,6 +56,9 @@ func (g *grown) callsOf(kind string) int {
 
 // ofRoute says that a decision is about one route.
 func ofRoute(kind string) bool { return kind == decideMutate || kind == decideValidate }
+
+// ofTeam says that a decision is about what one team has.
+func ofTeam(kind string) bool { return kind != decideClusterwide && kind != decideNamespace }
 
 // decide is the mean time of a kind of decision about apps drawn at random, as the replica counts it: loading and deciding, without the way
 // there and back. No decision finds what another has loaded.
@@ -75,10 +78,10 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 	}
 	calls := g.callsOf(kind)
 	// What is read and kept for a team is read for each of them before it is measured.
-	if ofRoute(kind) {
+	if ofTeam(kind) {
 		time.Sleep(keptPods)
 	}
-	for team := 0; ofRoute(kind) && team < g.size; team += appsPerNamespace {
+	for team := 0; ofTeam(kind) && team < g.size; team += appsPerNamespace {
 		if err := about(team); err != nil {
 			return 0, err
 		}

@@ -14,16 +14,15 @@ import (
 
 // backends are the flows F3: from an app's companion to the app's own pods, and to every backend of the GAMMA split of its Service, on the
 // port that each pod serves.
-func (c *companion) backends(view *mesh.View, app mesh.App) []need {
+func (c *companion) backends(d directory, app mesh.App) []need {
 	own := mesh.Name{Namespace: app.Namespace, Name: app.Service}
-	needs := c.toService(view, own, app.Port)
-	divided := false
-	for _, split := range view.ServiceSplits {
-		divided = divided || split.Service == own
-		if split.Service != own || split.Backend == own && split.Port == app.Port {
+	needs := c.toService(d, own, app.Port)
+	splits := d.splitsOf(own)
+	for _, split := range splits {
+		if split.Backend == own && split.Port == app.Port {
 			continue
 		}
-		for _, n := range c.toService(view, split.Backend, split.Port) {
+		for _, n := range c.toService(d, split.Backend, split.Port) {
 			if !slices.ContainsFunc(needs, func(o need) bool {
 				return o.to.name == n.to.name && o.port == n.port && o.to.endpoint.String() == n.to.endpoint.String()
 			}) {
@@ -31,7 +30,7 @@ func (c *companion) backends(view *mesh.View, app mesh.App) []need {
 			}
 		}
 	}
-	if cilium, _ := releaseOf(view.Cilium.Version); divided && cilium < sinceGAMMAIdentity {
+	if cilium, _ := releaseOf(d.view.Cilium.Version); len(splits) > 0 && cilium < sinceGAMMAIdentity {
 		needs = throughGateway(needs)
 	}
 	return needs
@@ -50,8 +49,8 @@ func throughGateway(needs []need) []need {
 }
 
 // toService are the flows to the pods behind one port of a Service. A Service that is not known, or selects nobody, has none.
-func (c *companion) toService(view *mesh.View, name mesh.Name, port int32) []need {
-	service, ok := view.Service(name)
+func (c *companion) toService(d directory, name mesh.Name, port int32) []need {
+	service, ok := d.service(name)
 	if !ok || len(service.Selector) == 0 {
 		return nil
 	}
@@ -60,7 +59,7 @@ func (c *companion) toService(view *mesh.View, name mesh.Name, port int32) []nee
 		object: name.Name, selector: service.Selector,
 	}
 	target := targetPort(service, port)
-	pods := view.PodsOf(name.Namespace, service.Selector)
+	pods := d.podsOf(name.Namespace, service.Selector)
 	assumed := len(pods) == 0
 	if assumed {
 		pods = []mesh.PodSet{{Namespace: name.Namespace, Labels: service.Selector}}
@@ -72,7 +71,7 @@ func (c *companion) toService(view *mesh.View, name mesh.Name, port int32) []nee
 			continue
 		}
 		to.endpoint = &Endpoint{
-			Namespace: set.Namespace, Labels: set.Labels, NamespaceLabels: view.Namespaces[set.Namespace],
+			Namespace: set.Namespace, Labels: set.Labels, NamespaceLabels: d.view.Namespaces[set.Namespace],
 			ServiceAccount: set.ServiceAccount, Ports: set.Ports,
 		}
 		needs = append(needs, need{from: c.end(), to: to, port: number, toApp: true, assumed: assumed})

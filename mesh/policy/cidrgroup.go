@@ -34,6 +34,10 @@ func CIDRGroupOf(g *ciliumv2.CiliumCIDRGroup) CIDRGroup {
 	return CIDRGroup{Name: g.Name, Labels: labels, Prefixes: prefixes}
 }
 
+func (g CIDRGroup) equal(o CIDRGroup) bool {
+	return g.Name == o.Name && maps.Equal(g.Labels, o.Labels) && slices.Equal(g.Prefixes, o.Prefixes)
+}
+
 // WithCIDRGroups returns the Set with these groups in place of those that it had. A group that rules name and that is not among them
 // holds no address, as in Cilium.
 func (s *Set) WithCIDRGroups(groups ...CIDRGroup) *Set {

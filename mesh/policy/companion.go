@@ -4,7 +4,6 @@ package policy
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -118,18 +117,21 @@ func ofIngress(view *mesh.View, g mesh.Ingress) *companion {
 
 // ofApp describes an app's companion: ingress companions that route to it and callers reach 50002 (F2), the companion reaches the
 // app's pods (F3), the app's own pods the Dapr API (F4), if they may.
-func ofApp(view *mesh.View, app mesh.App) *companion {
+func ofApp(view *mesh.View, app mesh.App) *companion { return look(view).app(app) }
+
+func (d directory) app(app mesh.App) *companion {
+	view := d.view
 	c := &companion{
 		ref: app.AppRef, component: mesh.ComponentApp, owner: app.Owner.Object,
 		endpoint: companionEndpoint(view, app.AppRef, mesh.ComponentApp, companionPorts(app.HTTPPort(), app.GRPCPort())),
 	}
-	callers := callersOf(view, app)
+	callers := d.callersOf(app)
 	for _, ref := range callers {
-		component := componentOf(view, ref)
+		component := d.component(ref)
 		from := companionEnd(ref, component, companionEndpoint(view, ref, component, nil))
 		c.flows = append(c.flows, need{from: from, to: c.end(), port: mesh.PortInternal})
 	}
-	c.flows = append(c.flows, c.backends(view, app)...)
+	c.flows = append(c.flows, c.backends(d, app)...)
 	// Policies come before routes in every first install, so an enrolled Gateway's companion may be let in before it routes to the
 	// app (docs/adr/0001).
 	for _, g := range view.Ingresses {
@@ -168,30 +170,6 @@ func companionSelectors(ref mesh.AppRef) []selector {
 	}
 }
 
-// callersOf are the ingress companions that route to the app and its declared callers, sorted, each once.
-func callersOf(view *mesh.View, app mesh.App) []mesh.AppRef {
-	callers := map[mesh.AppRef]bool{}
-	for i := range view.Routes {
-		if r := &view.Routes[i]; r.App == app.AppRef {
-			callers[r.Ingress] = true
-		}
-	}
-	for _, ref := range app.Callers {
-		callers[ref] = true
-	}
-	delete(callers, app.AppRef)
-	return slices.SortedFunc(maps.Keys(callers), func(a, b mesh.AppRef) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.ID, b.ID))
-	})
-}
-
-// componentOf tells ingress companions from those of apps. A caller that is not enrolled, or not in the View, counts as an app.
-func componentOf(view *mesh.View, ref mesh.AppRef) mesh.Component {
-	if _, ok := view.Ingress(ref); ok {
-		return mesh.ComponentIngress
-	}
-	if slices.ContainsFunc(view.Routes, func(r mesh.RouteTarget) bool { return r.Ingress == ref }) {
-		return mesh.ComponentIngress
-	}
-	return mesh.ComponentApp
+func compareAppRefs(a, b mesh.AppRef) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.ID, b.ID))
 }

@@ -40,6 +40,8 @@ type judge struct {
 	c    *companion
 	// met are the endpoints that were asked about.
 	met parties
+	// brief says that findings go without their manifests.
+	brief bool
 }
 
 func newJudge(view *mesh.View, set *Set, c *companion) *judge {
@@ -49,6 +51,14 @@ func newJudge(view *mesh.View, set *Set, c *companion) *judge {
 // self is the companion.
 func (j *judge) self() *party { return j.met.of(j.c.endpoint) }
 
+// manifest is what belongs to a finding, which takes longer to write than to find it.
+func (j *judge) manifest(write func() string) string {
+	if j.brief {
+		return ""
+	}
+	return write()
+}
+
 // finding begins a finding about the companion.
 func (j *judge) finding(code mesh.Code, message string) mesh.Finding {
 	return mesh.Finding{
@@ -56,41 +66,12 @@ func (j *judge) finding(code mesh.Code, message string) mesh.Finding {
 	}
 }
 
-// LostByApp tells what a change of the world takes from an app's companion. lost are the ways in that it opens: findings of isolation
-// that hold after it and did not before. cut are the flows that it stops: findings of reachability that are new. What was wrong
-// before is not the change's fault. It does not modify its arguments.
-func LostByApp(before, after World, app mesh.App) (lost, cut []mesh.Finding) {
-	return lostBetween(
-		newJudge(before.View, before.Set, ofApp(before.View, app)), newJudge(after.View, after.Set, ofApp(after.View, app)),
-	)
-}
-
-// LostByIngress tells what a change takes from an ingress companion, on the same terms as LostByApp.
-func LostByIngress(before, after World, ingress mesh.Ingress) (lost, cut []mesh.Finding) {
-	return lostBetween(
-		newJudge(before.View, before.Set, ofIngress(before.View, ingress)), newJudge(after.View, after.Set, ofIngress(after.View, ingress)),
-	)
-}
-
-func lostBetween(was, is *judge) (lost, cut []mesh.Finding) {
-	lost = is.isolation(was)
-	if is.carriedByZtunnel() && !was.carriedByZtunnel() {
-		lost = append(lost, is.ztunnel())
-	}
-	known := was.reachability()
-	for _, f := range is.reachability() {
-		if !slices.ContainsFunc(known, func(k mesh.Finding) bool { return *k.Witness == *f.Witness }) {
-			cut = append(cut, f)
-		}
-	}
-	mesh.SortFindings(lost)
-	mesh.SortFindings(cut)
-	return lost, cut
-}
-
 // VoidFor explains a void policy to whom it selects: one finding, severity Warn, for each companion of the View that the policy
 // would have concerned.
 func VoidFor(view *mesh.View, set *Set, p *Policy) []mesh.Finding {
+	if _, void := set.VoidIn(p); !void {
+		return nil
+	}
 	var findings []mesh.Finding
 	for _, c := range companionsOf(view) {
 		j := newJudge(view, set, c)
@@ -102,12 +83,13 @@ func VoidFor(view *mesh.View, set *Set, p *Policy) []mesh.Finding {
 }
 
 func companionsOf(view *mesh.View) []*companion {
+	d := indexed(view)
 	var list []*companion
 	for _, g := range view.Ingresses {
 		list = append(list, ofIngress(view, g))
 	}
 	for _, a := range view.Apps {
-		list = append(list, ofApp(view, a))
+		list = append(list, d.app(a))
 	}
 	return list
 }

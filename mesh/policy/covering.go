@@ -20,7 +20,7 @@ import (
 func CoveringApp(view *mesh.View, app mesh.App) []*ciliumv2.CiliumNetworkPolicy {
 	cnp := coveringPolicy(app.AppRef, mesh.ComponentApp)
 	var callers []api.EndpointSelector
-	for _, ref := range callersOf(view, app) {
+	for _, ref := range look(view).callersOf(app) {
 		callers = append(callers, companionSelector(ref))
 	}
 	if len(callers) > 0 {
@@ -52,7 +52,7 @@ func (s *Set) Expected(view *mesh.View, ref mesh.AppRef) *Set {
 	var written []*ciliumv2.CiliumNetworkPolicy
 	refs := []mesh.AppRef{ref}
 	if a, ok := view.App(ref); ok {
-		refs = append(refs, callersOf(view, a)...)
+		refs = append(refs, look(view).callersOf(a)...)
 	}
 	for i, r := range refs {
 		if view.PoliciesOf(r.Namespace) != mesh.PoliciesGenerate {

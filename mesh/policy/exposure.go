@@ -157,7 +157,8 @@ func (x *exposure) leak(r *rule) (Leak, bool) {
 	return Leak{}, false
 }
 
-// pods looks for a pod that the selector lets in, that no deny keeps out and that is not allowed.
+// pods looks for a pod that the selector lets in, that no deny keeps out, that is not allowed and that did not get in earlier: because no
+// rule let it in then, or because one kept it out.
 func (x *exposure) pods(sel selector) (Leak, bool) {
 	if slices.ContainsFunc(x.denies, func(d *rule) bool { return d.anyPeer }) {
 		return Leak{}, false
@@ -165,7 +166,23 @@ func (x *exposure) pods(sel selector) (Leak, bool) {
 	if x.barred == nil {
 		x.barred = x.keptOut()
 	}
-	q := pods{all: []selector{sel}, none: x.barred, namespaces: x.namespaces, cluster: x.set.cluster, cilium: x.set.cilium}
+	if x.earlier == nil {
+		return x.pod([]selector{sel}, x.barred)
+	}
+	if leak, ok := x.pod([]selector{sel}, slices.Concat(x.barred, x.earlier.podsAllowed())); ok {
+		return leak, true
+	}
+	for _, denied := range x.earlier.podsDenied() {
+		if leak, ok := x.pod([]selector{sel, denied}, x.barred); ok {
+			return leak, true
+		}
+	}
+	return Leak{}, false
+}
+
+// pod looks for a pod that all of some selectors match and none of others.
+func (x *exposure) pod(all, none []selector) (Leak, bool) {
+	q := pods{all: all, none: none, namespaces: x.namespaces, cluster: x.set.cluster, cilium: x.set.cilium}
 	pod, found, unknown := q.find()
 	if unknown {
 		return Leak{Witness: Endpoint{Namespace: anyNamespace}, Unjudged: "too many alternatives"}, true
@@ -175,14 +192,7 @@ func (x *exposure) pods(sel selector) (Leak, bool) {
 
 // keptOut are the pods that do not count: those that denies keep out, and those that are allowed.
 func (x *exposure) keptOut() []selector {
-	none := []selector{}
-	for _, d := range x.denies {
-		for i := range d.peers {
-			if d.peers[i].isPods() {
-				none = append(none, d.peers[i].selector)
-			}
-		}
-	}
+	none := x.podsDenied()
 	for _, a := range x.allowed {
 		if a.Entity == "" {
 			none = append(none, a.selector())
@@ -190,9 +200,6 @@ func (x *exposure) keptOut() []selector {
 	}
 	for _, ref := range x.companions {
 		none = append(none, companionSelectors(ref)...)
-	}
-	if x.earlier != nil {
-		none = append(none, x.earlier.podsLetIn()...)
 	}
 	return none
 }
@@ -219,22 +226,27 @@ func (a Source) selector() selector {
 	return s
 }
 
-// podsLetIn are pods that certainly got in: none are told where denies took some of them out again.
-func (x *exposure) podsLetIn() []selector {
-	if len(x.denies) > 0 {
-		return nil
-	}
+// podsAllowed are the pods that rules let in, or that nothing kept out but denies.
+func (x *exposure) podsAllowed() []selector {
 	if !x.closed {
 		return []selector{{}}
 	}
-	var list []selector
-	for _, r := range x.allows {
+	return podsOf(x.allows)
+}
+
+// podsDenied are the pods that denies certainly keep out, whoever lets them in.
+func (x *exposure) podsDenied() []selector { return podsOf(x.denies) }
+
+// podsOf are the pods among the peers of rules.
+func podsOf(rules []*rule) []selector {
+	list := []selector{}
+	for _, r := range rules {
 		if r.anyPeer {
 			return []selector{{}}
 		}
-		for _, p := range r.peers {
-			if p.isPods() {
-				list = append(list, p.selector)
+		for i := range r.peers {
+			if r.peers[i].isPods() {
+				list = append(list, r.peers[i].selector)
 			}
 		}
 	}

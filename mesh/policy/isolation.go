@@ -60,7 +60,7 @@ func (j *judge) notIsolated(x *exposure) mesh.Finding {
 	if x.conflict.by != nil {
 		f.Fix = x.conflict.mend()
 	}
-	f.Manifest = j.covering()
+	f.Manifest = j.manifest(j.covering)
 	return f
 }
 
@@ -76,7 +76,7 @@ func (j *judge) tooBroad(port int32, leak Leak) mesh.Finding {
 	f := j.finding(code, fmt.Sprintf("%s is open on %d/TCP: %s may reach it, since %s", j.c, port, from, why))
 	f.Witness = &mesh.Witness{From: from, To: j.c.String(), Port: port, Protocol: string(TCP)}
 	f.Fix = "Narrow that rule, apply the policy below, which denies all others, or label the namespace daprise.dev/coverage=warn."
-	f.Manifest = j.denying()
+	f.Manifest = j.manifest(j.denying)
 	return f
 }
 

@@ -63,7 +63,7 @@ func (c *companion) openingPolicy(owner mesh.Owner, name string) *ciliumv2.Ciliu
 func callees(view *mesh.View, ref mesh.AppRef) []mesh.AppRef {
 	var refs []mesh.AppRef
 	for _, a := range view.Apps {
-		if slices.Contains(callersOf(view, a), ref) {
+		if slices.Contains(look(view).callersOf(a), ref) {
 			refs = append(refs, a.AppRef)
 		}
 	}

@@ -76,7 +76,7 @@ func (j *judge) denied(n need, d direction, judged judgement) mesh.Finding {
 		f = j.finding(mesh.CodeFlowDenied, fmt.Sprintf("%s: %s enables default deny at %s and no rule allows it", n.denial(d), by.by.policy.ref.Object(), n.point(d)))
 		f.Fix = "Apply the policy below."
 	}
-	f.Manifest = j.admitting(n, d)
+	f.Manifest = j.manifest(func() string { return j.admitting(n, d) })
 	return f
 }
 
@@ -103,7 +103,7 @@ func (j *judge) demanding(n need, d direction, by grounds) (mesh.Finding, bool) 
 	default:
 		return f, false
 	}
-	f.Manifest = j.admitting(n, d)
+	f.Manifest = j.manifest(func() string { return j.admitting(n, d) })
 	return f, true
 }
 

@@ -81,7 +81,9 @@ func (j *judge) surroundings() (mesh.Finding, bool) {
 	f := j.finding(code, fmt.Sprintf("%s may not send to %s: %s", j.c, inList(missing), why))
 	f.Witness = &mesh.Witness{From: j.c.String(), To: inList(missing), Port: portSentry, Protocol: string(TCP)}
 	f.Fix = "Apply the policy below."
-	f.Manifest = written(namedPolicy(j.c.ref.Namespace, mesh.CompanionName(j.c.ref.ID)+"-to-surroundings", j.c.sendingOut(j.view)))
+	f.Manifest = j.manifest(func() string {
+		return written(namedPolicy(j.c.ref.Namespace, mesh.CompanionName(j.c.ref.ID)+"-to-surroundings", j.c.sendingOut(j.view)))
+	})
 	return f, true
 }
 
