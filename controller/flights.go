@@ -6,8 +6,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/daprise/daprise/mesh/policy"
 )
 
 // liveTimeout ends a live load: webhooks have five seconds at most.
@@ -15,48 +13,49 @@ const liveTimeout = 5 * time.Second
 
 // flights lets equal loads share one. A load that has begun is not joined: it may have read before the caller's own last write. Who comes
 // while it runs shares the next one.
-type flights struct {
+type flights[T any] struct {
 	mu   sync.Mutex
-	keys map[string]*line
+	keys map[string]*line[T]
 }
 
 // line is the loads of one key.
-type line struct {
+type line[T any] struct {
 	running bool
-	next    *flight
+	next    *flight[T]
 }
 
-// flight is one load; done is closed when world and err are set.
-type flight struct {
-	done  chan struct{}
-	world policy.World
-	err   error
+// flight is one load; done is closed when answer and err are set.
+type flight[T any] struct {
+	done   chan struct{}
+	answer T
+	err    error
 }
 
-func newFlights() *flights { return &flights{keys: map[string]*line{}} }
+func newFlights[T any]() *flights[T] { return &flights[T]{keys: map[string]*line[T]{}} }
 
 // do joins the next flight of a key, starting it if no other is running. A flight goes on without the caller whose ctx ends, for the
 // others' sake, at most liveTimeout.
-func (f *flights) do(ctx context.Context, key string, load func(context.Context) (policy.World, error)) (policy.World, error) {
+func (f *flights[T]) do(ctx context.Context, key string, load func(context.Context) (T, error)) (T, error) {
 	mine := f.join(ctx, key, load)
 	select {
 	case <-mine.done:
-		return mine.world, mine.err
+		return mine.answer, mine.err
 	case <-ctx.Done():
-		return policy.World{}, ctx.Err()
+		var none T
+		return none, ctx.Err()
 	}
 }
 
-func (f *flights) join(ctx context.Context, key string, load func(context.Context) (policy.World, error)) *flight {
+func (f *flights[T]) join(ctx context.Context, key string, load func(context.Context) (T, error)) *flight[T] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	l, ok := f.keys[key]
 	if !ok {
-		l = &line{}
+		l = &line[T]{}
 		f.keys[key] = l
 	}
 	if l.next == nil {
-		l.next = &flight{done: make(chan struct{})}
+		l.next = &flight[T]{done: make(chan struct{})}
 	}
 	mine := l.next
 	if !l.running {
@@ -67,7 +66,7 @@ func (f *flights) join(ctx context.Context, key string, load func(context.Contex
 }
 
 // fly runs flights of a key as long as somebody waits for the next one.
-func (f *flights) fly(ctx context.Context, key string, load func(context.Context) (policy.World, error)) {
+func (f *flights[T]) fly(ctx context.Context, key string, load func(context.Context) (T, error)) {
 	for {
 		f.mu.Lock()
 		l := f.keys[key]
@@ -79,12 +78,12 @@ func (f *flights) fly(ctx context.Context, key string, load func(context.Context
 		}
 		l.next = nil
 		f.mu.Unlock()
-		current.world, current.err = f.timed(ctx, load)
+		current.answer, current.err = f.timed(ctx, load)
 		close(current.done)
 	}
 }
 
-func (f *flights) timed(ctx context.Context, load func(context.Context) (policy.World, error)) (policy.World, error) {
+func (f *flights[T]) timed(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
 	defer cancel()
 	return load(ctx)

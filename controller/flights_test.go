@@ -18,7 +18,7 @@ import (
 
 // A load that has begun is never shared with who comes later: it may not have seen their last write.
 func TestFlightsShareOnlyTheNextLoad(t *testing.T) {
-	f := newFlights()
+	f := newFlights[policy.World]()
 	var loads atomic.Int32
 	begun, release := make(chan struct{}), make(chan struct{})
 	load := func(context.Context) (policy.World, error) {
@@ -63,14 +63,14 @@ func TestFlightsShareOnlyTheNextLoad(t *testing.T) {
 	}
 }
 
-func keysOf(f *flights) int {
+func keysOf(f *flights[policy.World]) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.keys)
 }
 
 func TestFlightsDoNotMixKeysNorHideErrors(t *testing.T) {
-	f := newFlights()
+	f := newFlights[policy.World]()
 	broken := errors.New("broken")
 	if _, err := f.do(t.Context(), "a", func(context.Context) (policy.World, error) { return policy.World{}, broken }); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
@@ -81,7 +81,7 @@ func TestFlightsDoNotMixKeysNorHideErrors(t *testing.T) {
 }
 
 func TestACallerWhoGivesUpIsNotKept(t *testing.T) {
-	f := newFlights()
+	f := newFlights[policy.World]()
 	ctx, cancel := context.WithCancel(t.Context())
 	release := make(chan struct{})
 	defer close(release)

@@ -32,17 +32,19 @@ type Loader struct {
 	// configurations are what was read of Dapr's Configurations.
 	configurations *memo[mesh.Configuration]
 	states         *states
-	flights        *flights
-	limit          flowcontrol.RateLimiter
-	candidates     *candidates
-	pods           *podsRead
-	recent         *recent
-	narrow         *narrow
-	alike          *alike
-	through        *through
-	dapr           *daprRead
-	appIDs         *appIDs
-	now            func() time.Time
+	flights        *flights[policy.World]
+	// glances are looks at single objects (Unseen).
+	glances    *flights[bool]
+	limit      flowcontrol.RateLimiter
+	candidates *candidates
+	pods       *podsRead
+	recent     *recent
+	narrow     *narrow
+	alike      *alike
+	through    *through
+	dapr       *daprRead
+	appIDs     *appIDs
+	now        func() time.Time
 	// synced is nil for a loader without caches.
 	synced func() error
 }
@@ -60,7 +62,8 @@ func newLoader(config mesh.Config, d door) *Loader {
 		routes:         newMemo[route](),
 		configurations: newMemo[mesh.Configuration](),
 		states:         newStates(),
-		flights:        newFlights(),
+		flights:        newFlights[policy.World](),
+		glances:        newFlights[bool](),
 		limit:          flowcontrol.NewTokenBucketRateLimiter(liveLoadsPerSecond, liveLoadsAtOnce),
 		candidates:     newCandidates(),
 		pods:           newPodsRead(),

@@ -72,10 +72,24 @@ func TestRouteBehindItsEnrolment(t *testing.T) {
 	}
 }
 
+// TestRouteOfNoEnrolment: a route of a Gateway that is not enrolled is decided about with a look at that, and not at all if that fails.
+func TestRouteOfNoEnrolment(t *testing.T) {
+	w := &worlds{cached: empty, live: enrolled, seen: true}
+	response := respond(t, newEdge(t, w), webhook.PathMutate, route())
+	if !response.Allowed || len(response.Patch) > 0 || w.liveLoads != 0 || w.glances != 1 {
+		t.Errorf("allowed %v, patch %s, %d live loads and %d looks, want none and 1", response.Allowed, response.Patch, w.liveLoads, w.glances)
+	}
+	w.broken = errors.New("no API server")
+	got := newEdge(t, w).post(webhook.PathMutate, "application/json", strings.NewReader(route()))
+	if got.Code != http.StatusInternalServerError || !strings.Contains(got.Body.String(), "look for enrolments of HTTPRoute default/web: no API server") {
+		t.Errorf("HTTP %d: %s", got.Code, got.Body)
+	}
+}
+
 func TestRouteOfKnownEnrolmentIsNotReadLive(t *testing.T) {
 	w := &worlds{cached: enrolled, live: func() (policy.World, error) { return policy.World{}, errors.New("must not be read") }}
 	response := respond(t, newEdge(t, w), webhook.PathMutate, route())
-	if !response.Allowed || len(response.Patch) == 0 || w.cachedLoads != 1 {
+	if !response.Allowed || len(response.Patch) == 0 || w.cachedLoads != 1 || w.glances != 0 {
 		t.Errorf("allowed %v, patch %s, %d loads", response.Allowed, response.Patch, w.cachedLoads)
 	}
 }

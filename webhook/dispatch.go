@@ -44,6 +44,8 @@ type decider struct {
 	decide func(*call, policy.World) (verdict, error)
 	// open says that cached data admits but may lack what would decide otherwise; nil if it never does.
 	open func(*admissionv1.AdmissionRequest, mesh.Need, policy.World) bool
+	// unseen says that what may be lacking is an enrolment (Worlds.Unseen): without one nothing is open.
+	unseen bool
 	// lenient says that denials, once confirmed by a live read, are left for validation to tell.
 	lenient bool
 }

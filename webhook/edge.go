@@ -17,6 +17,7 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 
 	"github.com/daprise/daprise/mesh"
+	"github.com/daprise/daprise/mesh/policy"
 )
 
 // Paths of the two webhooks.
@@ -143,8 +144,10 @@ func (e *Edge) decideOn(ctx context.Context, d decider, request *admissionv1.Adm
 	if v, err = d.decide(a, world); err != nil {
 		return verdict{}, "", err
 	}
-	if !mesh.Denied(v.findings) && (d.open == nil || !d.open(request, need, world)) {
-		return v, fromCache, nil
+	if !mesh.Denied(v.findings) {
+		if open, err := e.isOpen(ctx, d, a, loadedFor{need, world}); !open || err != nil {
+			return v, fromCache, err
+		}
 	}
 	e.metrics.live(request)
 	if world, err = e.worlds.LoadLive(ctx, need); err != nil {
@@ -155,6 +158,27 @@ func (e *Edge) decideOn(ctx context.Context, d decider, request *admissionv1.Adm
 	}
 	v, err = d.decide(a, world)
 	return v, fromLive, err
+}
+
+// loadedFor is a need and what was loaded for it.
+type loadedFor struct {
+	need  mesh.Need
+	world policy.World
+}
+
+// isOpen says whether what was loaded may lack what would decide otherwise.
+func (e *Edge) isOpen(ctx context.Context, d decider, request *call, l loadedFor) (bool, error) {
+	if d.open == nil || !d.open(request.AdmissionRequest, l.need, l.world) {
+		return false, nil
+	}
+	if !d.unseen {
+		return true, nil
+	}
+	unseen, err := e.worlds.Unseen(ctx, l.need, l.world.View)
+	if err != nil {
+		return false, fmt.Errorf("look for enrolments of %s: %w", objectOf(request.AdmissionRequest), err)
+	}
+	return unseen, nil
 }
 
 // exempt says whether a namespace is left alone whatever its labels. The hooks' namespaceSelector says the same; it is said here too,

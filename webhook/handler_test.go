@@ -28,8 +28,11 @@ import (
 // worlds are the two answers of a loader.
 type worlds struct {
 	cached, live func() (policy.World, error)
-	// loads counts them.
-	cachedLoads, liveLoads int
+	// loads counts them, and glances what is asked of enrolments.
+	cachedLoads, liveLoads, glances int
+	// seen says that there are none but those that the caches know; broken is why that could not be asked.
+	seen   bool
+	broken error
 }
 
 func (w *worlds) Load(context.Context, mesh.Need) (policy.World, error) {
@@ -40,6 +43,11 @@ func (w *worlds) Load(context.Context, mesh.Need) (policy.World, error) {
 func (w *worlds) LoadLive(context.Context, mesh.Need) (policy.World, error) {
 	w.liveLoads++
 	return w.live()
+}
+
+func (w *worlds) Unseen(context.Context, mesh.Need, *mesh.View) (bool, error) {
+	w.glances++
+	return !w.seen, w.broken
 }
 
 func empty() (policy.World, error) {

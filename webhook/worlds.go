@@ -10,10 +10,13 @@ import (
 )
 
 // Worlds loads what one decision needs to know of the cluster. An error means that it could not be read, never that nothing is there.
-// Both stop reading when ctx is done. The World and everything in it is shared: it is not modified by whoever gets it.
+// All stop reading when ctx is done. The World and everything in it is shared: it is not modified by whoever gets it.
 type Worlds interface {
 	// Load reads the informer caches, and the API server where the implementation knows a cache to be incomplete or stale.
 	Load(ctx context.Context, need mesh.Need) (policy.World, error)
 	// LoadLive reads the API server.
 	LoadLive(ctx context.Context, need mesh.Need) (policy.World, error)
+	// Unseen says whether the API server has an enrolment that a route's need names and a View does not know. Where it has none, the View is
+	// as good as one that is loaded live, which costs the API server more.
+	Unseen(ctx context.Context, need mesh.Need, view *mesh.View) (bool, error)
 }

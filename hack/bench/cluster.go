@@ -44,6 +44,7 @@ const (
 	laneRewritten = "webhooks that do nothing, routes as rewritten"
 	lanePolicies  = "in-tree policies"
 	laneDaprise   = "daprise"
+	laneAside     = "daprise, routes of a Gateway that is not enrolled"
 )
 
 func lanes() []*lane {
@@ -56,6 +57,7 @@ func lanes() []*lane {
 		{name: laneRewritten, namespace: "bench-rewritten", labels: exempt("noop"), rewritten: true},
 		{name: lanePolicies, namespace: "bench-policies", labels: exempt("policies")},
 		{name: laneDaprise, namespace: "bench-daprise"},
+		{name: laneAside, namespace: "bench-aside"},
 	}
 	for _, l := range all {
 		l.took, l.used = map[string][]time.Duration{}, map[string][]times{}
@@ -147,7 +149,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, manifest := range []string{hooks, inTreePolicies, example} {
+	for _, manifest := range []string{hooks, inTreePolicies, example, plainExample} {
 		if err := b.cluster.Apply(ctx, []byte(manifest)); err != nil {
 			return err
 		}

@@ -38,6 +38,9 @@ func (s static) LoadLive(context.Context, mesh.Need) (policy.World, error) {
 	return s.world, errors.New("the example needs no live read")
 }
 
+// Unseen implements webhook.Worlds.
+func (s static) Unseen(context.Context, mesh.Need, *mesh.View) (bool, error) { return false, nil }
+
 const namespace = "default"
 
 // example is the whoami example with both companions ready.

@@ -92,6 +92,18 @@ metadata: {name: whoami, namespace: NAMESPACE, annotations: {daprise.dev/enabled
 spec: {selector: {app: whoami}, ports: [{name: http, port: 80, targetPort: 8080}]}
 `
 
+// plainExample is the whoami example without daprise, in a namespace that daprise looks after.
+const plainExample = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: default-gateway, namespace: bench-aside}
+spec: {gatewayClassName: cilium, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: whoami, namespace: bench-aside}
+spec: {selector: {app: whoami}, ports: [{name: http, port: 80, targetPort: 8080}]}
+`
+
 // exampleOf is the example with its policies for the lane of that name.
 func exampleOf(name string, all []*lane) (string, error) {
 	policies, err := os.ReadFile(filepath.Join("examples", "whoami", "04-policies.yaml"))

@@ -35,6 +35,9 @@ func (s static) Load(context.Context, mesh.Need) (policy.World, error) { return 
 // LoadLive implements webhook.Worlds.
 func (s static) LoadLive(context.Context, mesh.Need) (policy.World, error) { return s.world, nil }
 
+// Unseen implements webhook.Worlds.
+func (s static) Unseen(context.Context, mesh.Need, *mesh.View) (bool, error) { return false, nil }
+
 // TestGoldensThroughTheServer sends every golden, the refused ones too, as an AdmissionReview to the server's handler: the answer is the
 // golden's object or refusal.
 func TestGoldensThroughTheServer(t *testing.T) {
