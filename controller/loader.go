@@ -9,17 +9,10 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/flowcontrol"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/daprise/daprise/mesh"
 	"github.com/daprise/daprise/mesh/policy"
-)
-
-// Live loads a second, and at once. Each is a few lists.
-const (
-	liveLoadsPerSecond = 20
-	liveLoadsAtOnce    = 40
 )
 
 // Loader builds the World of a decision from a cluster: from the informer caches, or from the API server itself. The two give the same
@@ -35,7 +28,7 @@ type Loader struct {
 	flights        *flights[policy.World]
 	// glances are looks at single objects (Unseen).
 	glances    *flights[bool]
-	limit      flowcontrol.RateLimiter
+	turns      *turns
 	candidates *candidates
 	pods       *podsRead
 	recent     *recent
@@ -64,7 +57,7 @@ func newLoader(config mesh.Config, d door) *Loader {
 		states:         newStates(),
 		flights:        newFlights[policy.World](),
 		glances:        newFlights[bool](),
-		limit:          flowcontrol.NewTokenBucketRateLimiter(liveLoadsPerSecond, liveLoadsAtOnce),
+		turns:          newTurns(),
 		candidates:     newCandidates(),
 		pods:           newPodsRead(),
 		recent:         newRecent(),
@@ -91,11 +84,11 @@ func (l *Loader) Load(ctx context.Context, need mesh.Need) (policy.World, error)
 	return loaded.world, nil
 }
 
-// LoadLive is the World of a need, from the API server. Equal needs share one load that starts after each of them asked; loads wait
-// for their turn (liveLoadsPerSecond) as long as ctx lasts.
-func (l *Loader) LoadLive(ctx context.Context, need mesh.Need) (policy.World, error) {
-	world, err := l.flights.do(ctx, fmt.Sprintf("%+v", need), func(ctx context.Context) (policy.World, error) {
-		if err := l.limit.Wait(ctx); err != nil {
+// LoadLive is the World of a need, from the API server, for a write of a namespace, which is "" where the object is in none. Equal needs of one
+// namespace share one load that starts after each of them asked; loads wait for their turn as long as ctx lasts.
+func (l *Loader) LoadLive(ctx context.Context, namespace string, need mesh.Need) (policy.World, error) {
+	world, err := l.flights.do(ctx, fmt.Sprintf("%s %+v", namespace, need), func(ctx context.Context) (policy.World, error) {
+		if err := l.turns.wait(ctx, namespace); err != nil {
 			return policy.World{}, err
 		}
 		loaded, err := l.load(ctx, l.door.liveDoor(), need)

@@ -150,7 +150,7 @@ func (e *Edge) decideOn(ctx context.Context, d decider, request *admissionv1.Adm
 		}
 	}
 	e.metrics.live(request)
-	if world, err = e.worlds.LoadLive(ctx, need); err != nil {
+	if world, err = e.worlds.LoadLive(ctx, request.Namespace, need); err != nil {
 		return verdict{}, "", fmt.Errorf("load the world of %s: %w", objectOf(request), err)
 	}
 	if switchedOff(request, world.View) {

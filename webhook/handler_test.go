@@ -40,7 +40,7 @@ func (w *worlds) Load(context.Context, mesh.Need) (policy.World, error) {
 	return w.cached()
 }
 
-func (w *worlds) LoadLive(context.Context, mesh.Need) (policy.World, error) {
+func (w *worlds) LoadLive(context.Context, string, mesh.Need) (policy.World, error) {
 	w.liveLoads++
 	return w.live()
 }

@@ -34,7 +34,7 @@ type static struct{ world policy.World }
 func (s static) Load(context.Context, mesh.Need) (policy.World, error) { return s.world, nil }
 
 // LoadLive implements webhook.Worlds.
-func (s static) LoadLive(context.Context, mesh.Need) (policy.World, error) {
+func (s static) LoadLive(context.Context, string, mesh.Need) (policy.World, error) {
 	return s.world, errors.New("the example needs no live read")
 }
 

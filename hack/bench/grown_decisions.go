@@ -257,15 +257,16 @@ func appOf(ref mesh.AppRef) mesh.App {
 // settled is how long the queues have to be empty for controllers to be at rest.
 const settled = 5 * time.Second
 
-// change lets the replica lead, waits until it has nothing more to do, writes one annotation of the Gateway that changes every route, and tells
-// how long it takes until the last route has changed.
-func (g *grown) change(ctx context.Context) (time.Duration, error) {
+// begins lets the replica lead, and waits until it has nothing more to do.
+func (g *grown) begins(ctx context.Context) error {
 	if _, err := g.cluster.Kubectl(ctx, "delete", "lease", "-n", mesh.SystemNamespace, "daprise-webhook"); err != nil {
-		return 0, err
+		return err
 	}
-	if err := g.rest(ctx); err != nil {
-		return 0, err
-	}
+	return g.rest(ctx)
+}
+
+// change writes one annotation of the Gateway that changes every route, and tells how long it takes until the last route has changed.
+func (g *grown) change(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: infra, Name: "gateway"}}
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:"header"}}}`, mesh.AnnotationInvoke)

@@ -66,7 +66,7 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	columns := append([]string{"apps", "start to ready", "heap", "resident"}, decided()...)
-	t := newTable(out, append(columns, "heap once all was read", "a change to the last route", "heap of the leader", "resident")...)
+	t := newTable(out, append(columns, "heap once all was read", "heap of the leader", "a change to the last route", "heap after it", "resident")...)
 	for word := range strings.SplitSeq(*sizes, ",") {
 		size, err := strconv.Atoi(word)
 		if err != nil {
@@ -169,7 +169,14 @@ func (g *grown) at(ctx context.Context, size int) ([]string, error) {
 // led is what the replica does as the leader, at the one size where it leads: how long a change takes to reach every route, and its memory.
 func (g *grown) led(ctx context.Context) ([]string, error) {
 	if g.size != g.lead {
-		return []string{"-", "-", "-"}, nil
+		return []string{"-", "-", "-", "-"}, nil
+	}
+	if err := g.begins(ctx); err != nil {
+		return nil, err
+	}
+	before, _, err := g.memory(ctx)
+	if err != nil {
+		return nil, err
 	}
 	took, err := g.change(ctx)
 	if err != nil {
@@ -179,7 +186,7 @@ func (g *grown) led(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	heap, resident, err := g.memory(ctx)
-	return []string{took.Round(100 * time.Millisecond).String(), megabytes(heap), megabytes(resident)}, err
+	return []string{megabytes(before), took.Round(100 * time.Millisecond).String(), megabytes(heap), megabytes(resident)}, err
 }
 
 // alone takes daprise's hooks and policies away, so that the cluster can be filled without it, and waits until they are not in force any more.
