@@ -73,9 +73,7 @@ func (t *through) of(ctx context.Context, l *Loader, gateway mesh.Name, ingress 
 	for app, routes := range count {
 		apps = append(apps, mesh.AppRoutes{App: app, Routes: routes})
 	}
-	slices.SortFunc(apps, func(a, b mesh.AppRoutes) int {
-		return cmp.Or(cmp.Compare(a.App.Namespace, b.App.Namespace), cmp.Compare(a.App.ID, b.App.ID))
-	})
+	slices.SortFunc(apps, func(a, b mesh.AppRoutes) int { return cmp.Compare(a.App.String(), b.App.String()) })
 	t.known[gateway] = throughOne{now, generation, apps}
 	return apps, nil
 }

@@ -53,7 +53,8 @@ type View struct {
 // IngressRoutes are the apps that stored routes invoke through an ingress. They are shared and not modified.
 type IngressRoutes struct {
 	Ingress AppRef
-	Apps    []AppRoutes
+	// Apps are each there once, sorted as they are written (AppRef.String).
+	Apps []AppRoutes
 }
 
 // AppRoutes is how many routes invoke an app.

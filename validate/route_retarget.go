@@ -4,6 +4,7 @@ package validate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,9 +27,9 @@ func retargets(r *routeFacts) []mesh.Finding {
 				fmt.Sprintf("the rule is in prefix form, which a client can aim at another app by an Authorization header, and a namespace of mode %s is concerned", mesh.ModeStrict), fix))
 			continue
 		}
-		if others := r.others(n); len(others) > 0 {
+		if others := r.others(n); others.count > 0 {
 			f := r.finding(mesh.CodePrefixRetarget, field,
-				fmt.Sprintf("a client can aim this rule to app %q at %s by an Authorization header", n.app.AppRef, someOf(others)), fix)
+				fmt.Sprintf("a client can aim this rule to app %q at %s by an Authorization header", n.app.AppRef, others), fix)
 			f.Severity = mesh.Warn
 			findings = append(findings, f)
 		}
@@ -36,52 +37,79 @@ func retargets(r *routeFacts) []mesh.Finding {
 	return findings
 }
 
-// named is how many apps a message names: a Gateway may have a thousand.
+// named is how many apps a message names: a Gateway may have ten thousand.
 const named = 3
 
-// someOf is "a, b, c and 997 more".
-func someOf(apps []string) string {
-	if len(apps) <= named {
-		return strings.Join(apps, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(apps[:named], ", "), len(apps)-named)
+// others are some apps: how many, and those that come first.
+type others struct {
+	first []string
+	count int
 }
 
-// others are the apps beside its own that the ingress companion of an invocation may invoke, sorted.
-func (r *routeFacts) others(n invocation) []string {
-	var others []string
-	add := func(app mesh.AppRef) {
-		if app != n.app.AppRef {
-			others = append(others, app.String())
-		}
+// String is "a, b, c and 997 more".
+func (o others) String() string {
+	if o.count <= len(o.first) {
+		return strings.Join(o.first, ", ")
 	}
-	stored := map[mesh.AppRef]int{}
+	return fmt.Sprintf("%s and %d more", strings.Join(o.first, ", "), o.count-len(o.first))
+}
+
+// others are the apps beside its own that the ingress companion of an invocation may invoke. Those that go through its Gateway are counted
+// without a look at each.
+func (r *routeFacts) others(n invocation) others {
+	// own are the routes of this decision as they are stored: what they invoke, the Gateway may have ceased to.
+	own := map[mesh.AppRef]int{}
+	known := map[mesh.AppRef]bool{}
 	for _, t := range r.view.Routes {
 		switch {
 		case t.Ingress != n.ingress.AppRef:
 		case r.stores(t):
-			stored[t.App]++
+			own[t.App]++
 		default:
-			add(t.App)
+			known[t.App] = true
 		}
 	}
-	for _, through := range r.view.Through {
-		for _, app := range through.Apps {
-			if through.Ingress == n.ingress.AppRef && app.Routes > stored[app.App] {
-				add(app.App)
-			}
-		}
-	}
-	for _, own := range r.invocations {
-		if own.ingress.AppRef == n.ingress.AppRef {
-			add(own.app.AppRef)
+	for _, i := range r.invocations {
+		if i.ingress.AppRef == n.ingress.AppRef {
+			known[i.app.AppRef] = true
 		}
 	}
 	for i := range r.view.Apps {
 		if slices.Contains(r.view.Apps[i].Callers, n.ingress.AppRef) {
-			add(r.view.Apps[i].AppRef)
+			known[r.view.Apps[i].AppRef] = true
 		}
 	}
-	slices.Sort(others)
-	return slices.Compact(others)
+	delete(known, n.app.AppRef)
+	var found others
+	for app := range known {
+		found.first = append(found.first, app.String())
+	}
+	found.count = len(known)
+	if t := slices.IndexFunc(r.view.Through, func(t mesh.IngressRoutes) bool { return t.Ingress == n.ingress.AppRef }); t >= 0 {
+		counts := func(a mesh.AppRoutes) bool { return a.App != n.app.AppRef && !known[a.App] && a.Routes > own[a.App] }
+		first, count := some(r.view.Through[t].Apps, counts, slices.Concat([]mesh.AppRef{n.app.AppRef}, slices.Collect(maps.Keys(known)), slices.Collect(maps.Keys(own))))
+		found.first, found.count = append(found.first, first...), found.count+count
+	}
+	slices.Sort(found.first)
+	found.first = found.first[:min(named, len(found.first))]
+	return found
+}
+
+// some are the apps of a list that count: the first of them, and how many there are. None but those in doubt may not count.
+func some(apps []mesh.AppRoutes, counts func(mesh.AppRoutes) bool, doubt []mesh.AppRef) (first []string, count int) {
+	for i := 0; i < len(apps) && len(first) < named; i++ {
+		if counts(apps[i]) {
+			first = append(first, apps[i].App.String())
+		}
+	}
+	count = len(apps)
+	looked := map[mesh.AppRef]bool{}
+	for _, ref := range doubt {
+		i, found := slices.BinarySearchFunc(apps, ref.String(), func(a mesh.AppRoutes, name string) int { return strings.Compare(a.App.String(), name) })
+		if found && !looked[ref] && !counts(apps[i]) {
+			count--
+		}
+		looked[ref] = true
+	}
+	return first, count
 }
