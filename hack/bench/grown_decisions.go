@@ -86,6 +86,7 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 			return 0, err
 		}
 	}
+	profiled := g.profileOf(ctx, kind)
 	before, err := g.metrics(ctx)
 	if err != nil {
 		return 0, err
@@ -100,7 +101,7 @@ func (g *grown) decide(ctx context.Context, kind string) (time.Duration, error) 
 		}
 	}
 	after, err := g.metrics(ctx)
-	if err != nil {
+	if err := errors.Join(err, profiled.wait()); err != nil {
 		return 0, err
 	}
 	const sum, count = "daprise_admission_duration_seconds_sum", "daprise_admission_duration_seconds_count"

@@ -38,6 +38,7 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 	sizes := flags.String("sizes", "100,1000,10000", "numbers of apps, growing")
 	calls := flags.Int("calls", 300, "decisions of each kind at each size")
 	profile := flags.Int("profile-port", 0, "the replica's /debug/pprof; 0 for any port that is free")
+	profiles := flags.String("profiles", "", "a folder for the replica's processor profiles, of some seconds of each kind of decision")
 	lead := flags.Int("lead", 1000, "the size at which the replica leads once; 0 for none")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -61,7 +62,7 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = c.Stop() }()
-	g := &grown{cluster: c, out: out, calls: *calls, lead: *lead, profile: *profile, random: rand.New(rand.NewPCG(9, 10000))}
+	g := &grown{cluster: c, out: out, calls: *calls, lead: *lead, profile: *profile, profiles: *profiles, random: rand.New(rand.NewPCG(9, 10000))}
 	if err := g.begin(ctx); err != nil {
 		return err
 	}
@@ -90,9 +91,10 @@ type grown struct {
 	size    int
 	// lead is the size at which the replica leads.
 	lead int
-	// profile is the port of its /debug/pprof.
-	profile int
-	random  *rand.Rand
+	// profile is the port of its /debug/pprof, profiles a folder for them, or empty.
+	profile  int
+	profiles string
+	random   *rand.Rand
 }
 
 func (g *grown) begin(ctx context.Context) error {

@@ -33,6 +33,23 @@ func (b *bench) profile(ctx context.Context, l *lane, kind string) *profiled {
 	return p
 }
 
+// profileOf begins to fetch the profile of a kind of decision into a folder; without a folder it does nothing.
+func (g *grown) profileOf(ctx context.Context, kind string) *profiled {
+	p := &profiled{errors: make(chan error, 1)}
+	if g.profiles == "" {
+		return p
+	}
+	file := filepath.Join(g.profiles, strings.ReplaceAll(fmt.Sprintf("%d apps %s.pb.gz", g.size, kind), " ", "-"))
+	p.group.Go(func() {
+		profile, err := fetched(ctx, http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d%s", g.profile, profilePath))
+		if err == nil {
+			err = os.WriteFile(file, profile, 0o644)
+		}
+		p.errors <- err
+	})
+	return p
+}
+
 func (p *profiled) wait() error {
 	p.group.Wait()
 	close(p.errors)
