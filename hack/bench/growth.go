@@ -39,7 +39,7 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 	calls := flags.Int("calls", 300, "decisions of each kind at each size")
 	profile := flags.Int("profile-port", 0, "the replica's /debug/pprof; 0 for any port that is free")
 	profiles := flags.String("profiles", "", "a folder for the replica's processor profiles, of some seconds of each kind of decision")
-	lead := flags.Int("lead", 1000, "the size at which the replica leads once; 0 for none")
+	lead := flags.Int("lead", 1000, "the size up to which the replica leads at last, where a change is written; 0 for none")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ type grown struct {
 	out     io.Writer
 	calls   int
 	size    int
-	// lead is the size at which the replica leads.
+	// lead is the last size at which the replica leads.
 	lead int
 	// profile is the port of its /debug/pprof, profiles a folder for them, or empty.
 	profile  int
@@ -168,17 +168,19 @@ func (g *grown) at(ctx context.Context, size int) ([]string, error) {
 	return append(append(row, megabytes(heap)), led...), g.cluster.StopServer()
 }
 
-// led is what the replica does as the leader, at the one size where it leads: how long a change takes to reach every route, and its memory.
+// led is what the replica does as the leader, up to the size where it leads last: its memory at rest, and there how long a change takes to reach
+// every route, and its memory then.
 func (g *grown) led(ctx context.Context) ([]string, error) {
-	if g.size != g.lead {
-		return []string{"-", "-", "-", "-"}, nil
+	none := []string{"-", "-", "-", "-"}
+	if g.size > g.lead {
+		return none, nil
 	}
 	if err := g.begins(ctx); err != nil {
 		return nil, err
 	}
 	before, _, err := g.memory(ctx)
-	if err != nil {
-		return nil, err
+	if none[0] = megabytes(before); err != nil || g.size < g.lead {
+		return none, err
 	}
 	took, err := g.change(ctx)
 	if err != nil {
@@ -188,7 +190,7 @@ func (g *grown) led(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	heap, resident, err := g.memory(ctx)
-	return []string{megabytes(before), took.Round(100 * time.Millisecond).String(), megabytes(heap), megabytes(resident)}, err
+	return []string{none[0], took.Round(100 * time.Millisecond).String(), megabytes(heap), megabytes(resident)}, err
 }
 
 // alone takes daprise's hooks and policies away, so that the cluster can be filled without it, and waits until they are not in force any more.
