@@ -89,7 +89,7 @@ func (l losses) cut(cut []mesh.Finding, needed string) []mesh.Finding {
 	return cut
 }
 
-// routesThrough finds the routes through a companion, by an index that is made when it is asked for.
+// routesThrough finds the routes through a companion, sorted and each once, by an index that is made when it is asked for.
 func routesThrough(view *mesh.View) func(mesh.AppRef) []string {
 	index := sync.OnceValue(func() map[mesh.AppRef][]string {
 		routes := map[mesh.AppRef][]string{}
@@ -99,6 +99,10 @@ func routesThrough(view *mesh.View) func(mesh.AppRef) []string {
 				routes[ref] = append(routes[ref], r.Route.String())
 			}
 		}
+		for ref, all := range routes {
+			slices.Sort(all)
+			routes[ref] = slices.Compact(all)
+		}
 		return routes
 	})
 	return func(ref mesh.AppRef) []string { return index()[ref] }
@@ -106,8 +110,6 @@ func routesThrough(view *mesh.View) func(mesh.AppRef) []string {
 
 // neededBy names the route, or the number of routes, of some: "HTTPRoute default/whoami-route"; empty if there are none.
 func neededBy(routes []string) string {
-	slices.Sort(routes)
-	routes = slices.Compact(routes)
 	if len(routes) > 1 {
 		return fmt.Sprintf("%s and %d more", routes[0], len(routes)-1)
 	}

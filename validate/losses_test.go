@@ -3,6 +3,7 @@
 package validate_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/daprise/daprise/mesh"
@@ -32,5 +33,20 @@ func TestManifestsOfTheSeverest(t *testing.T) {
 	}
 	if count[mesh.Deny] != 260 || count[mesh.Warn] != 41 {
 		t.Errorf("found %v, want 260 that deny and 41 that warn", count)
+	}
+}
+
+// TestManifestOfWhatIsCut: a finding about a companion through which one route goes to several apps has its manifest, too.
+func TestManifestOfWhatIsCut(t *testing.T) {
+	view, policies := grown(t, 2)
+	view.Routes[1].Route = view.Routes[0].Route
+	before := policy.NewSet(policies...)
+	closed := compiled(t, `{apiVersion: cilium.io/v2, kind: CiliumClusterwideNetworkPolicy, metadata: {name: close}, spec: {endpointSelector: {matchLabels: {dapr.io/app-id: ingress}}, ingressDeny: [{fromEntities: [ingress]}]}}`)
+	findings := validate.Policy(validate.PolicyWrite{
+		Object:    mesh.Object{APIVersion: "cilium.io/v2", Kind: policy.KindCCNP, Name: "close"},
+		Operation: validate.Create, View: view, Before: before, After: before.With(closed),
+	})
+	if len(findings) != 1 || !strings.HasSuffix(findings[0].Message, "which HTTPRoute team-0/app-0 needs") || findings[0].Manifest == "" {
+		t.Errorf("got %+v, want one finding with its manifest", findings)
 	}
 }
