@@ -120,8 +120,9 @@ race: ## run the tests of what is concurrent under the race detector; needs a C 
 	CGO_ENABLED=1 go test -race -vet=off -json -timeout 20m $(RACE) | go run ./hack/testsum
 
 .PHONY: bench
-bench: ## measure admission: served, through kube-apiserver, against webhooks that do nothing, and as the cluster grows (some 25 minutes)
+bench: ## measure admission: served, through kube-apiserver, against webhooks that do nothing and Dapr's injector, and as the cluster grows (some 30 minutes)
 	go run ./hack/bench served
+	go -C hack/injector test -run '^$$' -bench 'AgainstInjector|Decision' -benchtime 5s .
 	go run ./hack/bench cluster
 	go run ./hack/bench growth
 

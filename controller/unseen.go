@@ -14,10 +14,13 @@ import (
 	"github.com/daprise/daprise/mesh"
 )
 
+// glancesAtMost is how many Services are looked at one by one. For more of them their namespaces are better loaded.
+const glancesAtMost = 8
+
 // Unseen says whether the API server has an enrolment by which a route of this need would be in the mesh, and which the View does not know: of a
 // Gateway, or, where one is enrolled, of a Service or of a Deployment behind it. It reads the metadata of what the View does not know, and no
-// more of others than tells that a route has nothing to do with them. Those who ask for one object at a time share the answer. An error means
-// that the API server could not be read.
+// more of others than tells that a route has nothing to do with them; where that is much, it says that there may be one. Those who ask for one
+// object at a time share the answer. An error means that the API server could not be read.
 func (l *Loader) Unseen(ctx context.Context, need mesh.Need, view *mesh.View) (bool, error) {
 	joined := false
 	for _, name := range need.Gateways {
@@ -29,16 +32,29 @@ func (l *Loader) Unseen(ctx context.Context, need mesh.Need, view *mesh.View) (b
 			return enrolled, err
 		}
 	}
+	var unknown []mesh.Name
 	for _, name := range need.Services {
-		if _, known := view.AppOfService(name); known || view.IsCompanionService(name) || !joined && !mayBeCompanion(name.Name) {
-			continue
+		if _, known := view.AppOfService(name); !known && !view.IsCompanionService(name) && (joined || mayBeCompanion(name.Name)) {
+			unknown = append(unknown, name)
 		}
+	}
+	if len(unknown) > glancesAtMost {
+		return true, nil
+	}
+	for _, name := range unknown {
 		if enrolled, err := l.labelled(ctx, kindService, name); enrolled || err != nil {
 			return enrolled, err
 		}
-		if !joined {
+	}
+	if !joined {
+		return false, nil
+	}
+	var namespaces []string
+	for _, name := range unknown {
+		if slices.Contains(namespaces, name.Namespace) {
 			continue
 		}
+		namespaces = append(namespaces, name.Namespace)
 		if newer, err := l.newerDeployments(ctx, name.Namespace); newer || err != nil {
 			return newer, err
 		}

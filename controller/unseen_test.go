@@ -5,6 +5,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,6 +60,15 @@ func TestUnseen(t *testing.T) {
 		{
 			name: "all is known", view: mesh.View{Ingresses: []mesh.Ingress{known}, Apps: []mesh.App{{AppRef: mesh.AppRef{Namespace: "shop", ID: "web"}, Service: "web"}}},
 			need: mesh.Need{Gateways: []mesh.Name{name("infra", "gateway")}, Services: []mesh.Name{name("shop", "web"), name("infra", "ingress-dapr")}},
+		},
+		{
+			name: "two plain Services of one namespace", cluster: []client.Object{service("shop", "a"), service("shop", "b")}, view: mesh.View{Ingresses: []mesh.Ingress{known}},
+			need:  mesh.Need{Gateways: []mesh.Name{name("infra", "gateway")}, Services: []mesh.Name{name("shop", "a"), name("shop", "b")}},
+			looks: "Service shop/a, Service shop/b, Deployments of shop",
+		},
+		{
+			name: "more Services than are looked at", view: mesh.View{Ingresses: []mesh.Ingress{known}}, want: true,
+			need: mesh.Need{Gateways: []mesh.Name{name("infra", "gateway")}, Services: slices.Repeat([]mesh.Name{name("shop", "a")}, glancesAtMost+1)},
 		},
 		{
 			name: "a companion that was made just now, behind any Gateway", cluster: []client.Object{frontOf()},
