@@ -40,6 +40,7 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 	profile := flags.Int("profile-port", 0, "the replica's /debug/pprof; 0 for any port that is free")
 	profiles := flags.String("profiles", "", "a folder for the replica's processor profiles, of some seconds of each kind of decision")
 	lead := flags.Int("lead", 1000, "the size up to which the replica leads at last, where a change is written; 0 for none")
+	settle := flags.Duration("settle", 0, "how long a leader has rested when its memory is measured; client-go keeps Events for six minutes, to count repeats")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func growth(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = c.Stop() }()
-	g := &grown{cluster: c, out: out, calls: *calls, lead: *lead, profile: *profile, profiles: *profiles, random: rand.New(rand.NewPCG(9, 10000))}
+	g := &grown{cluster: c, out: out, calls: *calls, lead: *lead, profile: *profile, profiles: *profiles, settle: *settle, random: rand.New(rand.NewPCG(9, 10000))}
 	if err := g.begin(ctx); err != nil {
 		return err
 	}
@@ -94,7 +95,9 @@ type grown struct {
 	// profile is the port of its /debug/pprof, profiles a folder for them, or empty.
 	profile  int
 	profiles string
-	random   *rand.Rand
+	// settle is how long a leader has rested when its memory is measured.
+	settle time.Duration
+	random *rand.Rand
 }
 
 func (g *grown) begin(ctx context.Context) error {
@@ -178,6 +181,9 @@ func (g *grown) led(ctx context.Context) ([]string, error) {
 	if err := g.begins(ctx); err != nil {
 		return nil, err
 	}
+	if err := waited(ctx, g.settle); err != nil {
+		return nil, err
+	}
 	before, _, err := g.memory(ctx)
 	if none[0] = megabytes(before); err != nil || g.size < g.lead {
 		return none, err
@@ -186,11 +192,21 @@ func (g *grown) led(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.rest(ctx); err != nil {
+	if err := errors.Join(g.rest(ctx), waited(ctx, g.settle)); err != nil {
 		return nil, err
 	}
 	heap, resident, err := g.memory(ctx)
 	return []string{none[0], took.Round(100 * time.Millisecond).String(), megabytes(heap), megabytes(resident)}, err
+}
+
+// waited is an error where the context ends before.
+func waited(ctx context.Context, long time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(long):
+		return nil
+	}
 }
 
 // alone takes daprise's hooks and policies away, so that the cluster can be filled without it, and waits until they are not in force any more.
