@@ -23,11 +23,11 @@ const (
 	trustBundleKey  = "ca.crt"
 )
 
-// CacheOptions are those of the manager's cache: Services, Deployments and Gateways as far as they are enrolled, clusterwide policies and
+// CacheOptions are those of the manager's cache: of Services, Deployments and Gateways those that are enrolled, as far as that is read, clusterwide policies and
 // grants whole, Dapr's Configurations of users, of Namespaces the labels, and the two ConfigMaps and one DaemonSet that daprise reads by name. Objects in the cache are
 // shared and must not be modified.
 func CacheOptions(config mesh.Config) cache.Options {
-	enrolled := cache.ByObject{Label: enrolledSelector()}
+	enrolled := cache.ByObject{Label: enrolledSelector(), Transform: onlyEnrolment}
 	return cache.Options{
 		DefaultTransform:             cache.TransformStripManagedFields(),
 		DefaultUnsafeDisableDeepCopy: ptr.To(true),
@@ -59,6 +59,22 @@ func configMaps(config mesh.Config) map[string]cache.Config {
 }
 
 func named(name string) fields.Selector { return fields.OneTermEqualSelector("metadata.name", name) }
+
+// onlyEnrolment drops of what users enrol what no decision reads and may be large: what kubectl remembers, and of a Deployment's pods all but their
+// labels, annotations and ports. It modifies its argument, as transforms of a cache do.
+func onlyEnrolment(in any) (any, error) {
+	if object, ok := in.(client.Object); ok {
+		delete(object.GetAnnotations(), corev1.LastAppliedConfigAnnotation)
+	}
+	if d, ok := in.(*appsv1.Deployment); ok {
+		containers := d.Spec.Template.Spec.Containers
+		d.Spec.Template.Spec = corev1.PodSpec{}
+		for _, c := range containers {
+			d.Spec.Template.Spec.Containers = append(d.Spec.Template.Spec.Containers, corev1.Container{Name: c.Name, Ports: c.Ports})
+		}
+	}
+	return cache.TransformStripManagedFields()(in)
+}
 
 // onlyLabels keeps of a Namespace what decisions read. It modifies its argument, as transforms of a cache do.
 func onlyLabels(in any) (any, error) {
