@@ -184,7 +184,7 @@ func (c *compiler) add(e element, p peers, what effect) {
 	}
 	r.demanding = r.auth != authUnset
 	for _, p := range r.ports {
-		r.demanding = r.demanding || p.redirect.parser != parserNone
+		r.demanding = r.demanding || p.asks().parser != parserNone
 	}
 	r.date()
 	c.policy.rules = append(c.policy.rules, r)

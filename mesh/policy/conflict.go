@@ -95,8 +95,8 @@ func (c claim) after(earlier []claim) claim {
 
 // mixesNames says that the rule has server names and rules for layer 7.
 func (r *rule) mixesNames() bool {
-	return slices.ContainsFunc(r.ports, func(p port) bool { return p.redirect.names }) &&
-		slices.ContainsFunc(r.ports, func(p port) bool { return p.redirect.l7 })
+	return slices.ContainsFunc(r.ports, func(p port) bool { return p.asks().names }) &&
+		slices.ContainsFunc(r.ports, func(p port) bool { return p.asks().l7 })
 }
 
 // differ says whether both ask for something, and not for the same.
@@ -189,7 +189,7 @@ func parsersAmong(rules []*rule) conflict {
 			continue
 		}
 		for _, p := range r.ports {
-			c := claim{key: p.key(r.direction), rule: r, redirect: redirect{parser: p.redirect.parser}}
+			c := claim{key: p.key(r.direction), rule: r, redirect: redirect{parser: p.asks().parser}}
 			for _, o := range asked[c.key] {
 				if over := c.redirect.conflictsWith(o.redirect); over != "" {
 					return conflict{fmt.Sprintf("Cilium cannot merge %s and %s, which differ in %s", o.rule.place(), r.place(), over), r}
@@ -259,7 +259,7 @@ func (r *rule) claims(cluster string) []claim {
 	none := reserved(string(api.EntityNone)).written(cluster)
 	for _, peer := range peers {
 		for _, p := range ports {
-			list = append(list, claim{key: p.key(r.direction) + " " + peer, nobody: peer == none, rule: r, auth: r.auth, redirect: p.redirect})
+			list = append(list, claim{key: p.key(r.direction) + " " + peer, nobody: peer == none, rule: r, auth: r.auth, redirect: p.asks()})
 		}
 	}
 	return list

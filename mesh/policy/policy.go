@@ -109,28 +109,28 @@ const (
 type rule struct {
 	policy  *Policy
 	subject selector
+	// peers are alternatives; anyPeer is every source or destination. With neither, the rule matches nothing. former are peers that it had in
+	// releases before one.
+	peers  []peer
+	former []formerPeer
+	// ports are alternatives; anyPort is every port of every protocol.
+	ports []port
+	// spec counts the policy's spec and specs from 0; path and index name the element: "ingressDeny", 2.
+	path        string
+	spec, index int
+	anyPeer     bool
+	anyPort     bool
 	// node marks a rule with nodeSelector: it is enforced at hosts and nowhere else.
 	node      bool
 	direction direction
 	deny      bool
 	// defaultDeny says that the rule's mere presence closes its direction for its subjects.
 	defaultDeny bool
-	// peers are alternatives; anyPeer is every source or destination. With neither, the rule matches nothing.
-	peers   []peer
-	anyPeer bool
-	// former are peers that it had in releases before one; dated says that releases differ in the peers or ports.
-	former []formerPeer
-	dated  bool
-	// ports are alternatives; anyPort is every port of every protocol.
-	ports   []port
-	anyPort bool
-	auth    authMode
+	// dated says that releases differ in the peers or ports.
+	dated bool
+	auth  authMode
 	// demanding says that the rule asks more of the traffic than its peer and port.
 	demanding bool
-	// spec counts the policy's spec and specs from 0; field and index name the element: "ingressDeny", 2.
-	spec  int
-	path  string
-	index int
 }
 
 // authMode is what a rule asks of the traffic that it allows.

@@ -27,15 +27,32 @@ type port struct {
 	// first and last bound the numbers; first 0 is every port.
 	first, last int32
 	// name is a named port, resolved at the destination; then first is 0 and last the end of the range, if it has one.
-	name     string
+	name string
+	// redirect is what it asks of Cilium's proxy, nil for most (asks).
+	redirect *redirect
 	l7       layer7
-	redirect redirect
 	// untyped says that there are rules for layer 7 which no type of ours can hold, or none at all: "rules: {}".
 	untyped bool
 	// rangeOut says that a range which begins with a name is one at egress, too (before sinceNamesAlone).
 	rangeOut bool
 	// zero says that the range begins with 0 (before sinceZeroIsEvery).
 	zero bool
+}
+
+// asks is what the port asks of Cilium's proxy.
+func (p *port) asks() redirect {
+	if p.redirect == nil {
+		return redirect{}
+	}
+	return *p.redirect
+}
+
+// kept is a redirect as policies keep it: they are many, and few ask for anything.
+func kept(asked redirect) *redirect {
+	if asked == (redirect{}) {
+		return nil
+	}
+	return &asked
 }
 
 // layer7 says what a port's rules ask of the traffic beyond its port.
@@ -104,7 +121,7 @@ func portRules(rules api.PortRules, icmps api.ICMPRules) (ports []port, all bool
 	for _, r := range rules {
 		for _, pp := range r.Ports {
 			for _, p := range expand(pp) {
-				p.l7, p.redirect = layer7Of(r), redirectOf(r, p.protocol)
+				p.l7, p.redirect = layer7Of(r), kept(redirectOf(r, p.protocol))
 				p.untyped = r.Rules != nil && p.l7 == l7None
 				ports = append(ports, p)
 			}
