@@ -35,9 +35,9 @@ type lane struct {
 	labels    map[string]string
 	// as makes of a route as daprise stores it, which it may modify, the one that is created: the API server has to decode, validate and store as
 	// much. Where it is nil, routes are created as their authors write them.
-	as func(*gatewayv1.HTTPRoute)
-	took      map[string][]time.Duration
-	used      map[string][]times
+	as   func(*gatewayv1.HTTPRoute)
+	took map[string][]time.Duration
+	used map[string][]times
 }
 
 const (

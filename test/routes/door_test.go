@@ -33,7 +33,9 @@ type static struct{ world policy.World }
 func (s static) Load(context.Context, mesh.Need) (policy.World, error) { return s.world, nil }
 
 // LoadLive implements webhook.Worlds.
-func (s static) LoadLive(context.Context, string, mesh.Need) (policy.World, error) { return s.world, nil }
+func (s static) LoadLive(context.Context, string, mesh.Need) (policy.World, error) {
+	return s.world, nil
+}
 
 // Unseen implements webhook.Worlds.
 func (s static) Unseen(context.Context, mesh.Need, *mesh.View) (bool, error) { return false, nil }
