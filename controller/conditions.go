@@ -178,12 +178,23 @@ func updated(stored, wanted []metav1.Condition, now metav1.Time) (conditions []m
 
 // transitions are the conditions whose reason is another than before. One that is true from the start is none: nothing has changed, and
 // nothing is amiss.
-func transitions(stored, wanted []metav1.Condition) []metav1.Condition {
+func transitions(told []outcome, wanted []metav1.Condition) []metav1.Condition {
 	return slices.DeleteFunc(slices.Clone(wanted), func(c metav1.Condition) bool {
-		before := meta.FindStatusCondition(stored, c.Type)
-		if before == nil {
+		before := slices.IndexFunc(told, func(o outcome) bool { return o.condition == c.Type })
+		if before < 0 {
 			return c.Status == metav1.ConditionTrue
 		}
-		return before.Reason == c.Reason
+		return told[before].reason == c.Reason
 	})
+}
+
+// outcome is a condition and its reason.
+type outcome struct{ condition, reason string }
+
+func outcomesOf(conditions []metav1.Condition) []outcome {
+	outcomes := make([]outcome, 0, len(conditions))
+	for i := range conditions {
+		outcomes = append(outcomes, outcome{conditions[i].Type, conditions[i].Reason})
+	}
+	return outcomes
 }

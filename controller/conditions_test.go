@@ -206,7 +206,7 @@ func TestTransitions(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, c := range transitions(test.stored, test.wanted) {
+			for _, c := range transitions(outcomesOf(test.stored), test.wanted) {
 				got = append(got, c.Reason)
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {

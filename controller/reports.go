@@ -65,16 +65,17 @@ type reports struct {
 	now    func() time.Time
 
 	mu sync.Mutex
-	// written is what was last written to a holder, for as long as the caches have not shown it.
+	// written is what was last written to a holder.
 	written map[holder]written
 	// of are the holders of each app ID that this process reported on.
 	of map[mesh.AppRef][]holder
 }
 
 type written struct {
-	// over is the version that was read before the write.
+	// over is the version that was read before the write, and conditions what was written, for as long as the caches have not shown it.
 	over       string
 	conditions []metav1.Condition
+	told       []outcome
 }
 
 func newReports(c client.StatusClient, d door, recorder events.EventRecorder) *reports {
@@ -99,12 +100,12 @@ func (r *reports) set(ctx context.Context, ref mesh.AppRef, h holder, wanted []m
 		}
 	}
 	// Gateway implementations that replace all conditions take ours away again and again: what was told is not told for that.
-	told := stored
+	told := outcomesOf(stored)
 	r.mu.Lock()
 	if last, ok := r.written[h]; ok {
-		told = last.conditions
+		told = last.told
 	}
-	r.written[h] = written{object.GetResourceVersion(), conditions}
+	r.written[h] = written{object.GetResourceVersion(), conditions, outcomesOf(conditions)}
 	r.mu.Unlock()
 	for _, c := range transitions(told, wanted) {
 		r.tell(object, c)
@@ -189,8 +190,12 @@ func (r *reports) read(ctx context.Context, h holder) (client.Object, []metav1.C
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last, ok := r.written[h]; ok && (last.over == object.GetResourceVersion() || kind(h.kind) == kindDeployment) {
+	switch last, ok := r.written[h]; {
+	case !ok:
+	case last.over == object.GetResourceVersion() || kind(h.kind) == kindDeployment:
 		conditions = last.conditions
+	case last.conditions != nil:
+		r.written[h] = written{told: last.told}
 	}
 	return object, conditions, nil
 }
