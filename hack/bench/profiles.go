@@ -29,7 +29,7 @@ func (b *bench) profile(ctx context.Context, l *lane, kind string) *profiled {
 		return p
 	}
 	p.group.Go(func() { p.errors <- b.fetchAPIServer(ctx, b.profileName("kube-apiserver", kind, l)+".pb.gz") })
-	p.group.Go(func() { p.errors <- b.fetchDaprise(ctx, b.profileName("daprise", kind, l)+".pb.gz") })
+	p.group.Go(func() { p.errors <- fetchReplica(ctx, b.profilePort, b.profileName("daprise", kind, l)+".pb.gz") })
 	return p
 }
 
@@ -40,13 +40,7 @@ func (g *grown) profileOf(ctx context.Context, kind string) *profiled {
 		return p
 	}
 	file := filepath.Join(g.profiles, strings.ReplaceAll(fmt.Sprintf("%d apps %s.pb.gz", g.size, kind), " ", "-"))
-	p.group.Go(func() {
-		profile, err := fetched(ctx, http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d%s", g.profile, profilePath))
-		if err == nil {
-			err = os.WriteFile(file, profile, 0o644)
-		}
-		p.errors <- err
-	})
+	p.group.Go(func() { p.errors <- fetchReplica(ctx, g.profile, file) })
 	return p
 }
 
@@ -76,8 +70,9 @@ func (b *bench) fetchAPIServer(ctx context.Context, file string) error {
 	return os.WriteFile(file, profile, 0o644)
 }
 
-func (b *bench) fetchDaprise(ctx context.Context, file string) error {
-	profile, err := fetched(ctx, http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d%s", b.profilePort, profilePath))
+// fetchReplica writes the profile of a daprise that serves it on a port of this machine.
+func fetchReplica(ctx context.Context, port int, file string) error {
+	profile, err := fetched(ctx, http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d%s", port, profilePath))
 	if err != nil {
 		return err
 	}

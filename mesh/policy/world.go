@@ -71,10 +71,7 @@ func flowsOf(routes []mesh.RouteTarget) string {
 		ends = append(ends, mesh.RouteTarget{Ingress: routes[i].Ingress, App: routes[i].App})
 	}
 	slices.SortFunc(ends, func(a, b mesh.RouteTarget) int {
-		return cmp.Or(
-			cmp.Compare(a.Ingress.Namespace, b.Ingress.Namespace), cmp.Compare(a.Ingress.ID, b.Ingress.ID),
-			cmp.Compare(a.App.Namespace, b.App.Namespace), cmp.Compare(a.App.ID, b.App.ID),
-		)
+		return cmp.Or(compareAppRefs(a.Ingress, b.Ingress), compareAppRefs(a.App, b.App))
 	})
 	var flows strings.Builder
 	for i, e := range ends {
